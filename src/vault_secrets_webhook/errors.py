@@ -1,0 +1,122 @@
+"""Every error that this project raises on purpose.
+
+    Error
+    ├── ConfigurationError     a setting (variable, option, annotation) that cannot be used
+    ├── InvalidReference       text that starts like a reference and is none; marks the bad span
+    ├── VaultError             a request to Vault or OpenBao that did not give what was asked for
+    │   ├── Unreachable        no whole answer: DNS, connection, TLS, timeout, connection cut
+    │   ├── MalformedResponse  an answer that is not Vault's: HTML, half a JSON document, wrong types
+    │   └── RequestRejected    an answer with an error status
+    │       └── SecretMissing  nothing at the path, or a deleted or destroyed version of it
+    ├── SecretError            what an environment variable asks for cannot be given
+    │   └── MissingValue       ... because the path, key or version does not exist (may be ignored)
+    ├── LaunchError            the command cannot be started; carries the exit code
+    └── Refused                an admission request answered with `allowed: false`; carries code and reason
+
+No message of these holds a secret value, a token or a ciphertext.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Base of all errors of this project: its text is written for the person who has to act on it."""
+
+
+class ConfigurationError(Error):
+    """A setting that cannot be used. The text names the setting, what was given and what is accepted."""
+
+
+class InvalidReference(Error):
+    """Text that starts like a reference but does not follow the grammar of `inject.reference`.
+
+    `shown` is the reference without bodies and ciphertexts, `start` and `end` are the bad span in it
+    (character offsets, `end` exclusive), `reason` says what is wrong and what to write.
+    """
+
+    def __init__(self, reason: str, shown: str, start: int, end: int) -> None:
+        super().__init__(reason, shown, start, end)
+        self.reason = reason
+        self.shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
+        self.start = min(start, len(shown))
+        self.end = max(self.start + 1, end)
+
+    def marker(self) -> str:
+        """Two lines: the reference, and `~~~^` under its bad span."""
+        under = " " * self.start + "~" * (self.end - self.start - 1) + "^"
+        return f"{self.shown}\n{under}"
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n  " + self.marker().replace("\n", "\n  ")
+
+
+class VaultError(Error):
+    """A request to Vault or OpenBao that failed. `path` is the API path without `/v1/`."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Unreachable(VaultError):
+    """No whole answer came: name look-up, connection, TLS handshake, timeout or a cut connection."""
+
+
+class MalformedResponse(VaultError):
+    """An answer that no Vault gives: not JSON, not an object, a field of the wrong type."""
+
+
+class RequestRejected(VaultError):
+    """An answer with an error status. `details` are the sentences that Vault gave, `warnings` likewise."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        status: int,
+        details: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, path=path)
+        self.status = status
+        self.details = details
+        self.warnings = warnings
+
+
+class SecretMissing(RequestRejected):
+    """Nothing at the path (404), or a version of it that was deleted or destroyed."""
+
+
+class SecretError(Error):
+    """What `name` (an environment variable, or a from-path entry) asks for cannot be given."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.args[0]}"
+
+
+class MissingValue(SecretError):
+    """The path, key or version does not exist. Only this one is forgiven by ignore-missing."""
+
+
+class LaunchError(Error):
+    """The command cannot be started. `exit_code` is the shell's: 127 not found, 126 not executable."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Refused(Error):
+    """An object that is not admitted. `code` is the HTTP status of the answer (403, 422), `reason` the
+    `metav1.StatusReason` that goes with it (`Forbidden`, `Invalid`).
+    """
+
+    def __init__(self, message: str, *, code: int = 422) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = {403: "Forbidden", 422: "Invalid"}[code]
