@@ -112,8 +112,10 @@ class LaunchError(Error):
 
 
 class Refused(Error):
-    """An object that is not admitted. `code` is the HTTP status of the answer (403, 422), `reason` the
-    `metav1.StatusReason` that goes with it (`Forbidden`, `Invalid`).
+    """An object that is not admitted.
+
+    `code` is the HTTP status of the answer (403, 422), `reason` the `metav1.StatusReason` that goes with it
+    (`Forbidden`, `Invalid`).
     """
 
     def __init__(self, message: str, *, code: int = 422) -> None:

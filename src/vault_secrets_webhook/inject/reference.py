@@ -26,8 +26,8 @@ Every part prints as it was written: `"".join(map(str, parse(text))) == text`.
 
 from __future__ import annotations
 
-from ..errors import InvalidReference
-from ..goparse import is_digits
+from vault_secrets_webhook.errors import InvalidReference
+from vault_secrets_webhook.goparse import is_digits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -319,9 +319,7 @@ class Parser:
             self.fail("the body behind # must be one JSON object and nothing else", start, start + 1)
         return end
 
-    def build(
-        self, path: str, start: int, end: int, marks: list[int], *, is_template: bool
-    ) -> tuple[Reference, int]:
+    def build(self, path: str, start: int, end: int, marks: list[int], *, is_template: bool) -> tuple[Reference, int]:
         """Make the reference of a path and what stands between `start` and `end`."""
         split = self.split_at(start, end, marks, is_template=is_template)
         selector = self.text[start:split]

@@ -1,0 +1,255 @@
+"""Plan, fetch, render: from environment variables with references to their values.
+
+`plan` parses everything and collects the distinct requests; `fetch` makes them, through a client and a function that
+runs jobs (threads in vault-env, a pool in the webhook, one after the other in a test); `render` puts the answers in.
+Only `fetch` does I/O, and only through what it is given. One request serves every reference that has the same source,
+so that username and password of a dynamic secret belong together.
+"""
+
+from __future__ import annotations
+
+from vault_secrets_webhook.errors import (
+    ConfigurationError,
+    Error,
+    InvalidReference,
+    MissingValue,
+    RequestRejected,
+    SecretError,
+    SecretMissing,
+)
+from vault_secrets_webhook.wire.jsontext import dumps
+
+from .reference import Ciphertext, Login, Read, Reference, Write, has_reference, parse, parse_paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
+
+    from vault_secrets_webhook.vault.api import Secret
+    from vault_secrets_webhook.vault.client import Client
+    from vault_secrets_webhook.wire.jsontext import JSON
+
+    from .reference import Part
+
+    Job: TypeAlias = Callable[[], None]
+    RunJobs: TypeAlias = Callable[[list[Job]], None]
+
+FROM_PATH = "VAULT_ENV_FROM_PATH"
+MAX_KEYS_NAMED = 10
+
+
+class TransitSettings:
+    """Where ciphertexts are decrypted: mount, key, and how many in one request."""
+
+    __slots__ = ("batch_size", "key", "mount")
+
+    def __init__(self, key: str = "", mount: str = "transit", batch_size: int = 25) -> None:
+        self.key = key
+        self.mount = mount
+        self.batch_size = max(1, batch_size)
+
+
+class Plan:
+    """What has to be fetched, in the order in which it was first named, and for whom.
+
+    `variables` are (name, parts); `from_path` the reads whose keys become variables themselves; `faults` what
+    cannot even be planned.
+    """
+
+    def __init__(self) -> None:
+        self.variables: list[tuple[str, tuple[Part, ...]]] = []
+        self.from_path: tuple[Read, ...] = ()
+        self.sources: dict[Read | Write, None] = {}
+        self.ciphertexts: dict[str, None] = {}
+        self.hands_out_token = False
+        self.faults: list[SecretError] = []
+
+    def add(self, name: str, text: str) -> None:
+        """Take a variable whose value has a reference."""
+        try:
+            parts = parse(text)
+        except InvalidReference as error:
+            self.faults.append(SecretError(name, str(error)))
+            return
+        self.variables.append((name, parts))
+        for part in parts:
+            if isinstance(part, Reference):
+                self.add_reference(name, part)
+            elif isinstance(part, Ciphertext):
+                self.ciphertexts[part.ciphertext] = None
+            elif isinstance(part, Login):
+                self.hands_out_token = True
+
+    def add_reference(self, name: str, reference: Reference) -> None:
+        if reference.is_template:
+            self.faults.append(
+                SecretError(name, f"{reference.source.path}: templates are not supported by this version; name a key")
+            )
+        self.sources[reference.source] = None
+
+
+class Fetched:
+    """What the requests gave: a value or the error that came instead, by source and by ciphertext."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[Read | Write, Secret | Error] = {}
+        self.plaintexts: dict[str, bytes | Error] = {}
+
+    def has_leases(self) -> bool:
+        """Tell whether a lease hangs on the token that fetched."""
+        return any(not isinstance(secret, Error) and secret.lease_id for secret in self.secrets.values())
+
+
+class Rendered:
+    """The values by name (bytes), the names that were dropped because ignore-missing forgave them, and the faults."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.from_path: dict[str, bytes] = {}
+        self.dropped: list[MissingValue] = []
+        self.faults: list[SecretError] = []
+
+
+def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "") -> Plan:
+    """Plan for (name, value) pairs; values without references are passed over."""
+    plan = Plan()
+    try:
+        plan.from_path = parse_paths(from_path)
+    except InvalidReference as error:
+        plan.faults.append(SecretError(FROM_PATH, str(error)))
+    for name, text in variables:
+        if has_reference(text):
+            plan.add(name, text)
+    for read in plan.from_path:
+        plan.sources[read] = None
+    return plan
+
+
+def fetch(plan: Plan, client: Client, transit: TransitSettings, run: RunJobs) -> Fetched:
+    """Make every request of the plan. An error of one becomes its result; none is raised."""
+    fetched = Fetched()
+    jobs: list[Job] = [make_fetch_job(client, source, fetched) for source in plan.sources]
+    ciphertexts = list(plan.ciphertexts)
+    if ciphertexts and not transit.key:
+        fault = ConfigurationError("a transit ciphertext needs VAULT_TRANSIT_KEY_ID, the name of its key")
+        fetched.plaintexts = dict.fromkeys(ciphertexts, fault)
+    else:
+        for start in range(0, len(ciphertexts), transit.batch_size):
+            batch = ciphertexts[start : start + transit.batch_size]
+            jobs.append(make_decrypt_job(client, transit, batch, fetched))
+    run(jobs)
+    return fetched
+
+
+def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Job:
+    from vault_secrets_webhook.vault import api
+
+    def fetch_source() -> None:
+        try:
+            if isinstance(source, Read):
+                fetched.secrets[source] = api.read_secret(client, source.path, source.version)
+            else:
+                fetched.secrets[source] = api.write_secret(client, source.path, source.body)
+        except RequestRejected as error:
+            hint = api.explain_denied(client, error)
+            error.args = (str(error) + hint,)
+            fetched.secrets[source] = error
+        except Error as error:
+            fetched.secrets[source] = error
+
+    return fetch_source
+
+
+def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str], fetched: Fetched) -> Job:
+    from vault_secrets_webhook.vault import api
+
+    def decrypt() -> None:
+        try:
+            results: list[bytes | Error] = [*api.decrypt_batch(client, transit.mount, transit.key, batch)]
+        except Error as error:
+            results = [error] * len(batch)
+        fetched.plaintexts.update(zip(batch, results, strict=True))
+
+    return decrypt
+
+
+def render(plan: Plan, fetched: Fetched, token: str, *, ignores_missing: bool) -> Rendered:
+    """Give every variable its value. Faults are collected, so that all of them can be told at once."""
+    rendered = Rendered()
+    rendered.faults.extend(plan.faults)
+    for name, parts in plan.variables:
+        try:
+            rendered.values[name] = b"".join(render_part(name, part, fetched, token) for part in parts)
+        except SecretError as error:
+            sort_fault(rendered, error, ignores_missing=ignores_missing)
+    for read in plan.from_path:
+        try:
+            rendered.from_path.update(render_path(read, fetched))
+        except SecretError as error:
+            sort_fault(rendered, error, ignores_missing=ignores_missing)
+    return rendered
+
+
+def sort_fault(rendered: Rendered, error: SecretError, *, ignores_missing: bool) -> None:
+    if ignores_missing and isinstance(error, MissingValue):
+        rendered.dropped.append(error)
+    else:
+        rendered.faults.append(error)
+
+
+def render_part(name: str, part: Part, fetched: Fetched, token: str) -> bytes:
+    match part:
+        case str():
+            return part.encode("utf-8", "surrogateescape")
+        case Login():
+            return token.encode()
+        case Ciphertext():
+            plaintext = fetched.plaintexts[part.ciphertext]
+            if isinstance(plaintext, Error):
+                raise SecretError(name, str(plaintext))
+            return plaintext
+        case Reference():
+            secret = expect_secret(name, part.source, fetched)
+            return encode_value(pick_key(name, part, secret))
+    raise TypeError(type(part).__name__)
+
+
+def render_path(read: Read, fetched: Fetched) -> dict[str, bytes]:
+    """Turn each key of a secret into a variable."""
+    secret = expect_secret(FROM_PATH, read, fetched)
+    values = {}
+    for key, value in secret.data.items():
+        if not key or "=" in key or "\0" in key:
+            raise SecretError(FROM_PATH, f"{read.path}: the key {key!r} cannot be the name of a variable")
+        values[key] = encode_value(value)
+    return values
+
+
+def expect_secret(name: str, source: Read | Write, fetched: Fetched) -> Secret:
+    """Give what a source gave. Raises MissingValue or SecretError with the request's own words."""
+    secret = fetched.secrets[source]
+    if isinstance(secret, SecretMissing):
+        raise MissingValue(name, str(secret))
+    if isinstance(secret, Error):
+        raise SecretError(name, str(secret))
+    return secret
+
+
+def pick_key(name: str, reference: Reference, secret: Secret) -> JSON:
+    """Take a key out of a secret. Raises MissingValue that names the keys there are."""
+    key = reference.selector
+    if key in secret.data:
+        return secret.data[key]
+    there = sorted(secret.data)
+    names = ", ".join(there[:MAX_KEYS_NAMED]) + (", ..." if len(there) > MAX_KEYS_NAMED else "")
+    raise MissingValue(name, f"{reference.source.path}: no key {key!r}; there are: {names or 'none'}")
+
+
+def encode_value(value: JSON) -> bytes:
+    """Write a value as an environment variable has it: text and numbers as they are, null empty, the rest as JSON."""
+    if value is None:
+        return b""
+    text = str(value) if isinstance(value, str) else dumps(value)
+    # Lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

@@ -1,0 +1,142 @@
+"""The variables that Vault's own client documents, read once into values.
+
+Source: https://developer.hashicorp.com/vault/docs/commands#configure-environment-variables
+"""
+
+from __future__ import annotations
+
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.goparse import SECOND, parse_bool, parse_duration, parse_whole_number
+from vault_secrets_webhook.wire.jsontext import loads
+from vault_secrets_webhook.wire.message import URL
+from vault_secrets_webhook.wire.proxy import ProxySettings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from vault_secrets_webhook.wire.tls import TLSSettings
+
+    T = TypeVar("T")
+
+DEFAULT_ADDRESS = "https://127.0.0.1:8200"
+DEFAULT_TIMEOUT = 10 * SECOND
+
+
+class VaultSettings:
+    """How to reach Vault.
+
+    address        of the server, or of a Vault agent; http, https or unix; without a slash at the end
+    namespace      Vault Enterprise or OpenBao namespace, or empty
+    timeout        seconds for one operation, its retries included
+    max_retries    how often one operation may be tried again; None: as often as the timeout allows
+    headers        sent with each request
+    wrap_ttl       seconds that response wrapping is asked for, as text; empty: none
+    rate_limit     requests a second and burst, or None
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Read the variables. Raises ConfigurationError naming the one that cannot be used."""
+        get = environ.get
+        self.environ = environ
+        agent = get("VAULT_AGENT_ADDR", "")
+        self.address = read("VAULT_AGENT_ADDR", agent, parse_address) or read(
+            "VAULT_ADDR", get("VAULT_ADDR", "") or DEFAULT_ADDRESS, parse_address
+        )
+        self.namespace = get("VAULT_NAMESPACE", "").strip("/")
+        self.timeout = (read("VAULT_CLIENT_TIMEOUT", get("VAULT_CLIENT_TIMEOUT", ""), parse_timeout)) / SECOND
+        self.max_retries = read("VAULT_MAX_RETRIES", get("VAULT_MAX_RETRIES", ""), parse_optional_number)
+        self.headers = read("VAULT_HEADERS", get("VAULT_HEADERS", ""), parse_headers)
+        self.mfa = [method.strip() for method in get("VAULT_MFA", "").split(",") if method.strip()]
+        self.wrap_ttl = get("VAULT_WRAP_TTL", "")
+        read("VAULT_WRAP_TTL", self.wrap_ttl or "0", parse_duration)
+        self.rate_limit = read("VAULT_RATE_LIMIT", get("VAULT_RATE_LIMIT", ""), parse_rate)
+        self.follows_redirects = not read_bool(environ, "VAULT_DISABLE_REDIRECTS")
+        self.looks_up_srv = read_bool(environ, "VAULT_SRV_LOOKUP")
+        self.skip_verify = read_bool(environ, "VAULT_SKIP_VERIFY")
+
+    def proxies(self) -> ProxySettings:
+        """Read the proxy variables; VAULT_PROXY_ADDR wins over VAULT_HTTP_PROXY, and both over the general ones."""
+        forced = self.environ.get("VAULT_PROXY_ADDR") or self.environ.get("VAULT_HTTP_PROXY", "")
+        return ProxySettings.from_environment(self.environ, forced)
+
+    def tls(self) -> TLSSettings:
+        """Read the TLS variables (late, because a plain address needs none of `_ssl`)."""
+        from vault_secrets_webhook.wire.tls import TLSSettings
+
+        get = self.environ.get
+        return TLSSettings(
+            ca_file=get("VAULT_CACERT", ""),
+            ca_path=get("VAULT_CAPATH", ""),
+            ca_bytes=get("VAULT_CACERT_BYTES", ""),
+            client_cert=get("VAULT_CLIENT_CERT", ""),
+            client_key=get("VAULT_CLIENT_KEY", ""),
+            server_name=get("VAULT_TLS_SERVER_NAME", ""),
+            skip_verify=self.skip_verify,
+        )
+
+
+def read(name: str, text: str, parser: Callable[[str], T]) -> T:
+    """Parse a variable's text, naming the variable in the error."""
+    try:
+        return parser(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} cannot be used: {error}") from None
+
+
+def read_bool(environ: Mapping[str, str], name: str) -> bool:
+    """Read a boolean variable; unset and empty are false. Raises ConfigurationError."""
+    return read(name, environ.get(name, "") or "false", parse_bool)
+
+
+def parse_address(text: str) -> str:
+    """Check an address; empty stays empty."""
+    if not text:
+        return ""
+    url = URL(text)
+    if url.userinfo:
+        raise ValueError("it must not have a user or password in it")
+    if "?" in url.path or "#" in url.path:
+        raise ValueError("it must not have ? or # in it")
+    return str(url).rstrip("/")
+
+
+def parse_timeout(text: str) -> int:
+    return parse_duration(text) or DEFAULT_TIMEOUT if text else DEFAULT_TIMEOUT
+
+
+def parse_optional_number(text: str) -> int | None:
+    return parse_whole_number(text) if text else None
+
+
+def parse_headers(text: str) -> dict[str, str]:
+    """Read VAULT_HEADERS: a JSON object of strings, or of lists of strings."""
+    headers = {}
+    try:
+        fields = loads(text.encode()) if text else {}
+    except ValueError:
+        raise ValueError('it must be a JSON object like {"X-Name":"value"}') from None
+    if not isinstance(fields, dict):
+        raise ValueError('it must be a JSON object like {"X-Name":"value"}')  # noqa: TRY004 - a wrong value, not type
+    for name, value in fields.items():
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in values) or name.lower().startswith("x-vault-"):
+            raise ValueError(f"the header {name} must be a string, and none of the names X-Vault-*")
+        headers[name] = ", ".join(str(item) for item in values)
+    return headers
+
+
+def parse_rate(text: str) -> tuple[float, int] | None:
+    """Read VAULT_RATE_LIMIT: `rate` or `rate:burst`, requests a second."""
+    if not text:
+        return None
+    rate, _, burst = text.partition(":")
+    try:
+        per_second = float(rate)
+        at_once = int(burst) if burst else int(per_second) or 1
+    except (ValueError, OverflowError):
+        raise ValueError("it must be a number of requests a second, as 10 or 10:20 with a burst") from None
+    if not 0 < per_second < float("inf") or at_once < 1:
+        raise ValueError("it must be more than nothing")
+    return per_second, at_once

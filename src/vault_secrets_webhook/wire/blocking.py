@@ -1,0 +1,284 @@
+"""The transport of vault-env: blocking sockets, TLS, keep-alive, HTTP proxies, one deadline for each request.
+
+Straight on `_socket`, because the package `socket` costs twice what it gives here. May be called from several
+threads at once: a connection belongs to one request at a time and goes back to a list when its response is whole.
+"""
+
+from __future__ import annotations
+
+import _socket
+from time import monotonic
+
+from vault_secrets_webhook.errors import Unreachable
+
+from .http1 import ProtocolError, ResponseReader, encode_request
+from .message import URL, Request
+from .proxy import ProxySettings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol, TypeAlias
+
+    from .message import Response
+    from .tls import TLSSettings
+
+    class Stream(Protocol):
+        """A connected socket, behind TLS or not."""
+
+        def settimeout(self, seconds: float, /) -> None: ...
+        def sendall(self, data: bytes, /) -> None: ...
+        def recv(self, count: int, /) -> bytes: ...
+        def close(self) -> None: ...
+
+    Origin: TypeAlias = tuple[str, str, int, str]
+
+READ_SIZE = 64 * 1024
+MAX_SECONDS = 7 * 24 * 3600.0
+
+
+class Stale(Exception):
+    """A kept connection that the server had closed before it saw the request."""
+
+
+class Deadline:
+    """A moment by which everything has to be done."""
+
+    __slots__ = ("end", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = min(seconds, MAX_SECONDS)
+        self.end = monotonic() + self.seconds
+
+    def arm(self, stream: Stream | _socket.socket) -> None:
+        """Give the stream's next operation the time that is left. Raises TimeoutError when there is none."""
+        left = self.end - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        stream.settimeout(left)
+
+
+class BlockingTransport:
+    """Implements `transport.Transport`. `close` ends the kept connections."""
+
+    def __init__(
+        self,
+        tls: TLSSettings | None = None,
+        proxies: ProxySettings | None = None,
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        self.tls = tls
+        self.proxies = proxies or ProxySettings()
+        self.environ = environ or {}
+        self.kept: list[tuple[Origin, Stream]] = []
+        self.context: object = None
+
+    def send(self, request: Request, timeout: float) -> Response:
+        """Send and read the response within `timeout` seconds. Raises Unreachable, ConfigurationError."""
+        url = URL(request.url)
+        proxy = self.proxies.choose(url)
+        deadline = Deadline(timeout)
+        try:
+            if (kept := self.take_kept(url)) is not None:
+                try:
+                    return self.exchange(kept, request, url, deadline, reused=True)
+                except Stale:
+                    pass
+            stream = self.connect(url, proxy, deadline)
+            return self.exchange(stream, request, url, deadline, proxy=proxy)
+        except (OSError, ProtocolError) as error:
+            raise Unreachable(explain(error, url, proxy, deadline)) from None
+
+    def exchange(
+        self,
+        stream: Stream,
+        request: Request,
+        url: URL,
+        deadline: Deadline,
+        *,
+        reused: bool = False,
+        proxy: URL | None = None,
+    ) -> Response:
+        """Write the request, read the response, keep or close the stream. Raises Stale if it was reused in vain."""
+        reader = ResponseReader(method=request.method)
+        through_proxy = proxy is not None and url.scheme == "http"
+        if through_proxy and proxy is not None and proxy.userinfo:
+            request = Request(request.method, request.url, request.headers | authorize(proxy), request.body)
+        is_clean = False
+        try:
+            deadline.arm(stream)
+            stream.sendall(encode_request(request, absolute=through_proxy))
+            read_response(stream, reader, deadline)
+            is_clean = reader.keeps_alive
+        except (ConnectionError, ProtocolError):
+            if reused and not reader.status and not reader.buffer:
+                raise Stale from None
+            raise
+        finally:
+            if is_clean:
+                self.kept.append((origin(url), stream))
+            else:
+                stream.close()
+        return reader.response()
+
+    def take_kept(self, url: URL) -> Stream | None:
+        """Take a kept connection to the URL's origin. `list.pop` and `append` are atomic."""
+        wanted = origin(url)
+        for _ in range(len(self.kept)):
+            try:
+                key, stream = self.kept.pop()
+            except IndexError:
+                return None
+            if key == wanted:
+                return stream
+            self.kept.insert(0, (key, stream))
+        return None
+
+    def connect(self, url: URL, proxy: URL | None, deadline: Deadline) -> Stream:
+        if url.scheme == "unix":
+            return connect_unix(url.path, deadline)
+        sock = connect_tcp(proxy or url, deadline)
+        try:
+            if url.scheme == "http":
+                return sock
+            if proxy is not None:
+                open_tunnel(sock, url, proxy, deadline)
+            deadline.arm(sock)
+            return self.secure(sock, url)
+        except BaseException:
+            sock.close()
+            raise
+
+    def secure(self, sock: _socket.socket, url: URL) -> Stream:
+        """Start TLS on a connected socket."""
+        from .tls import TLSSettings, TLSStream, build_context
+
+        settings = self.tls or TLSSettings()
+        if self.context is None:
+            self.context = build_context(settings, self.environ)
+        return TLSStream(sock, self.context, settings.server_name or url.host)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self.kept:
+            self.kept.pop()[1].close()
+
+
+def origin(url: URL) -> Origin:
+    return (url.scheme, url.host, url.port, url.path if url.scheme == "unix" else "")
+
+
+def connect_unix(path: str, deadline: Deadline) -> _socket.socket:
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    return connect_socket(sock, path, deadline)
+
+
+def connect_tcp(url: URL, deadline: Deadline) -> _socket.socket:
+    """Connect to the first address of the host that answers; the time that is left is shared among them."""
+    # As bytes, because a `str` host would load the codec `idna` and with it the Unicode database.
+    addresses = _socket.getaddrinfo(url.host.encode(), url.port, 0, _socket.SOCK_STREAM)
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        is_last = index == len(addresses) - 1
+        share = Deadline(max(0.0, deadline.end - monotonic()) / (len(addresses) - index))
+        try:
+            sock = connect_socket(_socket.socket(family, kind, protocol), address, share)
+        except OSError:
+            if is_last:
+                raise
+            continue
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        return sock
+    raise OSError(f"{url.host} has no address")
+
+
+def connect_socket(sock: _socket.socket, address: object, deadline: Deadline) -> _socket.socket:
+    try:
+        deadline.arm(sock)
+        sock.connect(address)  # type: ignore[arg-type]
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def open_tunnel(sock: _socket.socket, url: URL, proxy: URL, deadline: Deadline) -> None:
+    """Ask an HTTP proxy for a tunnel (RFC 9110, section 9.3.6)."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    target = f"{host}:{url.port}"
+    fields = {"Host": target, **authorize(proxy)}
+    lines = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    deadline.arm(sock)
+    sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    reader = ResponseReader(method="CONNECT")
+    read_response(sock, reader, deadline)
+    if reader.status != 200:  # noqa: PLR2004
+        raise ProtocolError(f"the proxy answered {reader.status} to CONNECT")
+
+
+def authorize(proxy: URL) -> dict[str, str]:
+    """Make the header that carries the user and password of a proxy's URL."""
+    if not proxy.userinfo:
+        return {}
+    from binascii import b2a_base64
+
+    credentials = percent_decode(proxy.userinfo)
+    return {"Proxy-Authorization": "Basic " + b2a_base64(credentials, newline=False).decode()}
+
+
+def percent_decode(text: str) -> bytes:
+    first, *rest = text.encode().split(b"%")
+    decoded = [first]
+    for piece in rest:
+        try:
+            decoded.append(bytes.fromhex(piece[:2].decode()) + piece[2:])
+        except ValueError:
+            decoded.append(b"%" + piece)
+    return b"".join(decoded)
+
+
+def read_response(stream: Stream, reader: ResponseReader, deadline: Deadline) -> None:
+    """Read until the response is whole. Raises ProtocolError when it is cut, OSError as the socket does."""
+    while not reader.is_complete:
+        deadline.arm(stream)
+        data = stream.recv(READ_SIZE)
+        if not data:
+            reader.end()
+        elif reader.feed(data):
+            return
+
+
+def explain(error: Exception, url: URL, proxy: URL | None, deadline: Deadline) -> str:
+    """Say what went wrong on the way, and where: one clause without secrets."""
+    where = f"{url.scheme}://{url.netloc()}" if url.scheme != "unix" else f"the socket {url.path}"
+    if proxy is not None:
+        where += f" through the proxy {proxy.netloc()}"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not answer within {deadline.seconds:g} s"
+    if isinstance(error, _socket.gaierror):
+        host = (proxy or url).host
+        return f"the host name {host} cannot be resolved: {error.args[-1]}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where} refuses the connection: nothing listens there"
+    if isinstance(error, ConnectionError):
+        return f"{where} closed the connection: {error.strerror or error}"
+    if isinstance(error, ProtocolError):
+        return f"{where}: {error}"
+    return explain_tls(error, where) or f"{where} cannot be reached: {getattr(error, 'strerror', None) or error}"
+
+
+def explain_tls(error: Exception, where: str) -> str:
+    """Say what OpenSSL found; empty when the error is not its."""
+    if where.startswith("http://"):  # then nothing has imported `_ssl`, and nothing needs to
+        return ""
+    from .tls import SSLCertVerificationError, SSLError
+
+    if isinstance(error, SSLCertVerificationError):
+        clock = "; is the clock of this machine right?" if error.verify_code in CLOCK_CODES else ""
+        return f"the certificate of {where} is not trusted: {error.verify_message}{clock}"
+    if isinstance(error, SSLError):
+        hint = "; does it speak plain HTTP?" if error.reason in PLAIN_HTTP_REASONS else ""
+        return f"TLS with {where} failed: {error.reason or 'the connection was closed in the handshake'}{hint}"
+    return ""
+
+
+CLOCK_CODES = frozenset((9, 10))  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+PLAIN_HTTP_REASONS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"))

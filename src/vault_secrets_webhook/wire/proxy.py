@@ -1,0 +1,92 @@
+"""Which HTTP proxy a URL is reached through: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, as Go's net/http reads them.
+
+Source: golang.org/x/net/http/httpproxy. Names in lower case count too. Loopback is never reached through a proxy.
+"""
+
+from __future__ import annotations
+
+from vault_secrets_webhook.errors import ConfigurationError
+
+from .message import URL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ProxySettings:
+    """The proxies for http and https URLs (empty: none), and the hosts that are reached without."""
+
+    __slots__ = ("excluded", "forced", "http", "https")
+
+    def __init__(self, *, http: str = "", https: str = "", excluded: str = "", forced: str = "") -> None:
+        self.http = http
+        self.https = https
+        self.excluded = [entry.strip().lower() for entry in excluded.split(",") if entry.strip()]
+        self.forced = forced
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], forced: str = "") -> ProxySettings:
+        """Read the variables; `forced` (VAULT_HTTP_PROXY) is a proxy for everything, whatever they say."""
+        http, https, excluded = (
+            environ.get(name) or environ.get(name.lower(), "") for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+        )
+        return cls(http=http, https=https, excluded=excluded, forced=forced)
+
+    def choose(self, url: URL) -> URL | None:
+        """Choose the proxy for a URL. Raises ConfigurationError for a proxy that cannot be used."""
+        text = self.forced or (self.https if url.scheme == "https" else self.http)
+        if not text or url.scheme == "unix" or (not self.forced and self.is_excluded(url)):
+            return None
+        try:
+            proxy = URL(text if "://" in text else f"http://{text}")
+        except ValueError as error:
+            raise ConfigurationError(f"the HTTP proxy for {url.netloc()} cannot be used: {error}") from None
+        if proxy.scheme != "http":
+            raise ConfigurationError(f"the proxy for {url.netloc()} must be an http:// one, not {proxy.scheme}://")
+        return proxy
+
+    def is_excluded(self, url: URL) -> bool:
+        """Tell whether a host is reached without proxy."""
+        host = url.host.lower().rstrip(".")
+        if host == "localhost" or host.startswith("127.") or host == "::1":
+            return True
+        return any(matches(entry, host, url.port) for entry in self.excluded)
+
+
+def matches(entry: str, host: str, port: int) -> bool:
+    """Tell whether one entry of NO_PROXY covers the host: `*`, network, name, `.suffix`, each with `:port` or not."""
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return is_in_network(host, entry)
+    name, mark, wanted_port = entry.rpartition(":")
+    if mark and wanted_port.isdigit() and (":" not in name or name.endswith("]")):
+        if int(wanted_port) != port:
+            return False
+        entry = name
+    entry = entry.strip("[]").removeprefix("*")
+    if entry.startswith("."):
+        return host.endswith(entry)
+    return host == entry or host.endswith(f".{entry}")
+
+
+def is_in_network(host: str, network: str) -> bool:
+    """Tell whether an address lies in a CIDR network of its own family."""
+    base, _, length = network.partition("/")
+    address, start = pack(host), pack(base)
+    if not address or len(address) != len(start) or not length.isdigit() or int(length) > 8 * len(address):
+        return False
+    shift = 8 * len(address) - int(length)
+    return int.from_bytes(address, "big") >> shift == int.from_bytes(start, "big") >> shift
+
+
+def pack(address: str) -> bytes:
+    """Turn an IPv4 or IPv6 literal into its bytes; empty for anything else."""
+    import _socket
+
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    try:
+        return _socket.inet_pton(family, address)
+    except OSError:
+        return b""

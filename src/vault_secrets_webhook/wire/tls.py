@@ -1,0 +1,173 @@
+"""TLS for the blocking transport, straight on CPython's `_ssl`.
+
+The package `ssl` costs a start of vault-env five times what `_ssl` does (it brings `enum`, `socket`, `base64` and
+more), and adds nothing that a client needs: chain and host name are checked by OpenSSL itself, as `_ssl` is told to.
+This module is the only one that touches `_ssl`.
+"""
+
+from __future__ import annotations
+
+import _ssl
+
+from vault_secrets_webhook.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable
+
+# Values of OpenSSL's and Python's API, fixed for ever; the package `ssl` only gives them names.
+PROTOCOL_TLS_CLIENT = 16
+TLS_1_2 = 0x0303
+VERIFY_X509_PARTIAL_CHAIN = 0x80000
+
+# Where the distributions keep their certificate authorities, the order of Go's crypto/x509.
+SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+SSLError = _ssl.SSLError
+SSLCertVerificationError = _ssl.SSLCertVerificationError
+
+
+class TLSSettings:
+    """What a client trusts and shows.
+
+    CA file, CA directory, CA text (PEM), client certificate and key (files), the name to expect in the server's
+    certificate, and whether to check at all.
+    """
+
+    __slots__ = ("ca_bytes", "ca_file", "ca_path", "client_cert", "client_key", "server_name", "skip_verify")
+
+    def __init__(
+        self,
+        *,
+        ca_file: str = "",
+        ca_path: str = "",
+        ca_bytes: str = "",
+        client_cert: str = "",
+        client_key: str = "",
+        server_name: str = "",
+        skip_verify: bool = False,
+    ) -> None:
+        self.ca_file = ca_file
+        self.ca_path = ca_path
+        self.ca_bytes = ca_bytes
+        self.client_cert = client_cert
+        self.client_key = client_key
+        self.server_name = server_name
+        self.skip_verify = skip_verify
+
+
+def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLContext:
+    """Make a client context: TLS 1.2 or newer, chain and host name checked unless `skip_verify`.
+
+    Given authorities replace the system's, as in Vault's own client; CA text wins over the file, the file over the
+    directory. Raises ConfigurationError naming the file that cannot be used.
+    """
+    context = _ssl._SSLContext(PROTOCOL_TLS_CLIENT)  # noqa: SLF001 - see the module's docstring
+    context.minimum_version = TLS_1_2
+    context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN  # Go trusts an intermediate that is named as an authority
+    if settings.skip_verify:
+        context.check_hostname = False
+        context.verify_mode = 0
+    else:
+        load_authorities(context, settings, environ)
+    if bool(settings.client_cert) != bool(settings.client_key):
+        raise ConfigurationError("VAULT_CLIENT_CERT and VAULT_CLIENT_KEY must be set both or neither")
+    if settings.client_cert:
+        load(
+            f"the client certificate {settings.client_cert} with the key {settings.client_key}",
+            lambda: context.load_cert_chain(settings.client_cert, settings.client_key),
+        )
+    return context
+
+
+def load_authorities(context: _ssl._SSLContext, settings: TLSSettings, environ: dict[str, str]) -> None:
+    if settings.ca_bytes:
+        load("VAULT_CACERT_BYTES", lambda: context.load_verify_locations(None, None, settings.ca_bytes))
+    elif settings.ca_file:
+        load(f"VAULT_CACERT {settings.ca_file}", lambda: context.load_verify_locations(settings.ca_file, None, None))
+    elif settings.ca_path:
+        load_directory(context, settings.ca_path)
+    else:
+        load_system_authorities(context, environ)
+
+
+def load_directory(context: _ssl._SSLContext, directory: str) -> None:
+    """Load every file of the directory that holds a certificate (no hashed names are needed)."""
+    import os
+
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise ConfigurationError(f"VAULT_CAPATH {directory} cannot be read: {error.strerror}") from None
+    loaded = 0
+    for name in names:
+        try:
+            context.load_verify_locations(os.path.join(directory, name), None, None)
+        except (OSError, _ssl.SSLError):  # a README, a key, a sub-directory
+            continue
+        loaded += 1
+    if not loaded:
+        raise ConfigurationError(f"VAULT_CAPATH {directory} has no certificate in it")
+
+
+def load_system_authorities(context: _ssl._SSLContext, environ: dict[str, str]) -> None:
+    """Load what SSL_CERT_FILE and SSL_CERT_DIR name, else the distribution's bundle, else OpenSSL's own places."""
+    named_file = environ.get("SSL_CERT_FILE", "")
+    for path in [named_file] if named_file else SYSTEM_FILES:
+        try:
+            context.load_verify_locations(path, None, None)
+        except (OSError, _ssl.SSLError):
+            continue
+        break
+    else:
+        context.set_default_verify_paths()
+    if named_directory := environ.get("SSL_CERT_DIR", ""):
+        context.load_verify_locations(None, named_directory, None)
+
+
+def load(what: str, action: Callable[[], None]) -> None:
+    """Run an action that loads a file, and turn its failure into words."""
+    try:
+        action()
+    except _ssl.SSLError as error:
+        raise ConfigurationError(
+            f"{what} cannot be used: it is not PEM, or they do not match ({error.reason})"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{what} cannot be read: {error.strerror}") from None
+
+
+class TLSStream:
+    """A connected socket behind TLS, with the socket's own `recv`, `sendall`, `settimeout` and `close`."""
+
+    def __init__(self, sock: socket, context: _ssl._SSLContext, server_name: str) -> None:
+        self.sock = sock
+        # Typeshed does not list the method that `ssl.SSLContext` itself calls.
+        self.tls = context._wrap_socket(sock, False, server_name)  # type: ignore[attr-defined] # noqa: FBT003, SLF001
+        self.tls.do_handshake()
+
+    def settimeout(self, seconds: float) -> None:
+        self.sock.settimeout(seconds)
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.tls.write(view) :]
+
+    def recv(self, count: int) -> bytes:
+        """Read what is there; empty when the peer has closed, politely or not (HTTP tells whether that is early)."""
+        try:
+            return bytes(self.tls.read(count))
+        except (_ssl.SSLZeroReturnError, _ssl.SSLEOFError):
+            return b""
+
+    def close(self) -> None:
+        self.sock.close()
