@@ -1,7 +1,7 @@
 """What goes wrong with a test server: it is not on this machine, or it does not do what it is asked."""
 
 
-class ServerMissing(Exception):  # noqa: N818 - a state of the machine, which tests turn into a skip
+class ServerMissing(Exception):
     """A server's executable is neither installed nor built. The message says what to do about it."""
 
 

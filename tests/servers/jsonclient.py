@@ -45,9 +45,7 @@ class JsonClient:
     def _open_connection(self) -> http.client.HTTPConnection:
         if self._context is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)
-        return http.client.HTTPSConnection(
-            self._host, self._port, timeout=_TIMEOUT_SECONDS, context=self._context
-        )
+        return http.client.HTTPSConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS, context=self._context)
 
 
 def _decode(data: bytes) -> Any:
