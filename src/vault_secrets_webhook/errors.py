@@ -59,7 +59,14 @@ class VaultError(Error):
 
 
 class Unreachable(VaultError):
-    """No whole answer came: name look-up, connection, TLS handshake, timeout or a cut connection."""
+    """No whole answer came: name look-up, connection, TLS handshake, timeout or a cut connection.
+
+    `may_pass` tells whether trying again can help; a certificate that is not trusted stays so.
+    """
+
+    def __init__(self, message: str, *, path: str = "", may_pass: bool = True) -> None:
+        super().__init__(message, path=path)
+        self.may_pass = may_pass
 
 
 class MalformedResponse(VaultError):
@@ -89,14 +96,19 @@ class SecretMissing(RequestRejected):
 
 
 class SecretError(Error):
-    """What `name` (an environment variable, or a from-path entry) asks for cannot be given."""
+    """What `name` (an environment variable, or a from-path entry) asks for cannot be given.
 
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
+    `cause` says why; `reference` is the error with the marked text when the reference itself is wrong.
+    """
+
+    def __init__(self, name: str, cause: str, reference: InvalidReference | None = None) -> None:
+        super().__init__(name, cause)
         self.name = name
+        self.cause = cause
+        self.reference = reference
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.args[0]}"
+        return f"{self.name}: {self.reference or self.cause}"
 
 
 class MissingValue(SecretError):

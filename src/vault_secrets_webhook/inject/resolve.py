@@ -16,6 +16,7 @@ from vault_secrets_webhook.errors import (
     RequestRejected,
     SecretError,
     SecretMissing,
+    Unreachable,
 )
 from vault_secrets_webhook.wire.jsontext import dumps
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 FROM_PATH = "VAULT_ENV_FROM_PATH"
 MAX_KEYS_NAMED = 10
+SEALED = 503
 
 
 class TransitSettings:
@@ -70,7 +72,7 @@ class Plan:
         try:
             parts = parse(text)
         except InvalidReference as error:
-            self.faults.append(SecretError(name, str(error)))
+            self.faults.append(SecretError(name, error.reason, error))
             return
         self.variables.append((name, parts))
         for part in parts:
@@ -95,6 +97,15 @@ class Fetched:
     def __init__(self) -> None:
         self.secrets: dict[Read | Write, Secret | Error] = {}
         self.plaintexts: dict[str, bytes | Error] = {}
+        self.gave_up: Error | None = None
+
+    def notice_outage(self, result: Secret | Error) -> None:
+        """Remember that Vault cannot be used at all, so that the requests still waiting fail at once.
+
+        Each has a deadline of its own, and fifty of them would otherwise run out one after the other.
+        """
+        if isinstance(result, Unreachable) or (isinstance(result, RequestRejected) and result.status == SEALED):
+            self.gave_up = result
 
     def has_leases(self) -> bool:
         """Tell whether a lease hangs on the token that fetched."""
@@ -117,7 +128,7 @@ def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "") -> Plan
     try:
         plan.from_path = parse_paths(from_path)
     except InvalidReference as error:
-        plan.faults.append(SecretError(FROM_PATH, str(error)))
+        plan.faults.append(SecretError(FROM_PATH, error.reason, error))
     for name, text in variables:
         if has_reference(text):
             plan.add(name, text)
@@ -146,17 +157,21 @@ def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Jo
     from vault_secrets_webhook.vault import api
 
     def fetch_source() -> None:
+        if fetched.gave_up is not None:
+            fetched.secrets[source] = fetched.gave_up
+            return
         try:
             if isinstance(source, Read):
                 fetched.secrets[source] = api.read_secret(client, source.path, source.version)
             else:
                 fetched.secrets[source] = api.write_secret(client, source.path, source.body)
         except RequestRejected as error:
-            hint = api.explain_denied(client, error)
-            error.args = (str(error) + hint,)
+            if error.status == api.DENIED:
+                error.args = (f"{error}{api.explain_denied(client, source.path)}",)
             fetched.secrets[source] = error
         except Error as error:
             fetched.secrets[source] = error
+        fetched.notice_outage(fetched.secrets[source])
 
     return fetch_source
 

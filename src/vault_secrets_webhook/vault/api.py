@@ -161,9 +161,21 @@ def kv_hint(client: Client, path: str) -> str:
     return f"; {mount} is KV version 2: write {mount}data/{rest}"
 
 
-def explain_denied(client: Client, error: RequestRejected) -> str:
-    """Say what a 403 on a read may come from: a path without `data/`, else the empty string."""
-    return kv_hint(client, error.path) if error.status == DENIED else ""
+def explain_denied(client: Client, path: str) -> str:
+    """Find out why a read of `path` was answered with 403: a clause that says so, or empty.
+
+    Either the token itself is no good, or the path lacks `data/`, or the policies are not enough.
+    """
+    if hint := kv_hint(client, path):
+        return hint
+    try:
+        auth = lookup_self(client)
+    except RequestRejected as error:
+        is_dead = error.status == DENIED
+        return "; the token itself is not valid: it is wrong, has expired or was revoked" if is_dead else ""
+    except VaultError:
+        return ""
+    return f"; the token's policies ({', '.join(auth.policies)}) do not allow it"
 
 
 def decrypt_batch(client: Client, mount: str, key: str, ciphertexts: list[str]) -> list[bytes | VaultError]:

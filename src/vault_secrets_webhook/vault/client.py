@@ -109,8 +109,8 @@ class Client:
             try:
                 response = self.send_once(request, left)
             except Unreachable as error:
-                if pause is None or self.clock.now() + pause >= end:
-                    raise Unreachable(str(error), path=path) from None
+                if pause is None or not error.may_pass or self.clock.now() + pause >= end:
+                    raise Unreachable(f"{path}: {error}", path=path) from None
             else:
                 wait = max(pause or 0.0, retry_after(response))
                 if pause is None or not is_passing(response) or self.clock.now() + wait >= end:

@@ -11,7 +11,7 @@ from time import monotonic
 
 from vault_secrets_webhook.errors import Unreachable
 
-from .http1 import ProtocolError, ResponseReader, encode_request
+from .http1 import CutShort, ProtocolError, ResponseReader, encode_request
 from .message import URL, Request
 from .proxy import ProxySettings
 
@@ -40,6 +40,12 @@ class Stale(Exception):
     """A kept connection that the server had closed before it saw the request."""
 
 
+class Socket(_socket.socket):
+    """A socket that `_ssl` can refer to weakly, as it must."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Deadline:
     """A moment by which everything has to be done."""
 
@@ -49,7 +55,7 @@ class Deadline:
         self.seconds = min(seconds, MAX_SECONDS)
         self.end = monotonic() + self.seconds
 
-    def arm(self, stream: Stream | _socket.socket) -> None:
+    def arm(self, stream: Stream) -> None:
         """Give the stream's next operation the time that is left. Raises TimeoutError when there is none."""
         left = self.end - monotonic()
         if left <= 0:
@@ -86,7 +92,7 @@ class BlockingTransport:
             stream = self.connect(url, proxy, deadline)
             return self.exchange(stream, request, url, deadline, proxy=proxy)
         except (OSError, ProtocolError) as error:
-            raise Unreachable(explain(error, url, proxy, deadline)) from None
+            raise Unreachable(explain(error, url, proxy, deadline), may_pass=may_pass(error)) from None
 
     def exchange(
         self,
@@ -148,7 +154,7 @@ class BlockingTransport:
             sock.close()
             raise
 
-    def secure(self, sock: _socket.socket, url: URL) -> Stream:
+    def secure(self, sock: Socket, url: URL) -> Stream:
         """Start TLS on a connected socket."""
         from .tls import TLSSettings, TLSStream, build_context
 
@@ -167,12 +173,12 @@ def origin(url: URL) -> Origin:
     return (url.scheme, url.host, url.port, url.path if url.scheme == "unix" else "")
 
 
-def connect_unix(path: str, deadline: Deadline) -> _socket.socket:
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+def connect_unix(path: str, deadline: Deadline) -> Socket:
+    sock = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     return connect_socket(sock, path, deadline)
 
 
-def connect_tcp(url: URL, deadline: Deadline) -> _socket.socket:
+def connect_tcp(url: URL, deadline: Deadline) -> Socket:
     """Connect to the first address of the host that answers; the time that is left is shared among them."""
     # As bytes, because a `str` host would load the codec `idna` and with it the Unicode database.
     addresses = _socket.getaddrinfo(url.host.encode(), url.port, 0, _socket.SOCK_STREAM)
@@ -180,7 +186,7 @@ def connect_tcp(url: URL, deadline: Deadline) -> _socket.socket:
         is_last = index == len(addresses) - 1
         share = Deadline(max(0.0, deadline.end - monotonic()) / (len(addresses) - index))
         try:
-            sock = connect_socket(_socket.socket(family, kind, protocol), address, share)
+            sock = connect_socket(Socket(family, kind, protocol), address, share)
         except OSError:
             if is_last:
                 raise
@@ -190,7 +196,7 @@ def connect_tcp(url: URL, deadline: Deadline) -> _socket.socket:
     raise OSError(f"{url.host} has no address")
 
 
-def connect_socket(sock: _socket.socket, address: object, deadline: Deadline) -> _socket.socket:
+def connect_socket(sock: Socket, address: object, deadline: Deadline) -> Socket:
     try:
         deadline.arm(sock)
         sock.connect(address)  # type: ignore[arg-type]
@@ -200,7 +206,7 @@ def connect_socket(sock: _socket.socket, address: object, deadline: Deadline) ->
     return sock
 
 
-def open_tunnel(sock: _socket.socket, url: URL, proxy: URL, deadline: Deadline) -> None:
+def open_tunnel(sock: Socket, url: URL, proxy: URL, deadline: Deadline) -> None:
     """Ask an HTTP proxy for a tunnel (RFC 9110, section 9.3.6)."""
     host = f"[{url.host}]" if ":" in url.host else url.host
     target = f"{host}:{url.port}"
@@ -263,6 +269,13 @@ def explain(error: Exception, url: URL, proxy: URL | None, deadline: Deadline) -
     if isinstance(error, ProtocolError):
         return f"{where}: {error}"
     return explain_tls(error, where) or f"{where} cannot be reached: {getattr(error, 'strerror', None) or error}"
+
+
+def may_pass(error: Exception) -> bool:
+    """Tell whether trying again can help: not when what answers is no HTTPS server that we trust."""
+    if isinstance(error, ProtocolError):
+        return isinstance(error, CutShort)
+    return isinstance(error, ConnectionError | TimeoutError | _socket.gaierror) or not hasattr(error, "reason")
 
 
 def explain_tls(error: Exception, where: str) -> str:

@@ -22,6 +22,10 @@ class ProtocolError(Exception):
     """What came is not an HTTP response, or is larger than any that Vault gives."""
 
 
+class CutShort(ProtocolError):
+    """The connection was closed before the response was whole."""
+
+
 def encode_request(request: Request, *, absolute: bool = False) -> bytes:
     """Write the request's bytes; `absolute` is the form that an HTTP proxy takes (RFC 9112, 3.2.2)."""
     url = URL(request.url)
@@ -69,7 +73,7 @@ class ResponseReader:
         """Tell that the peer has closed. Raises ProtocolError unless that is how this response ends."""
         if self.step != self.read_until_closed:
             what = "the body" if self.status else "the response's head"
-            raise ProtocolError(f"the connection was closed in the middle of {what}")
+            raise CutShort(f"the connection was closed in the middle of {what}")
         self.is_complete = True
         self.keeps_alive = False
 

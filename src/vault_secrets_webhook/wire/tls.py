@@ -13,8 +13,9 @@ from vault_secrets_webhook.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
     from collections.abc import Callable
+
+    from .blocking import Socket
 
 # Values of OpenSSL's and Python's API, fixed for ever; the package `ssl` only gives them names.
 PROTOCOL_TLS_CLIENT = 16
@@ -148,7 +149,7 @@ def load(what: str, action: Callable[[], None]) -> None:
 class TLSStream:
     """A connected socket behind TLS, with the socket's own `recv`, `sendall`, `settimeout` and `close`."""
 
-    def __init__(self, sock: socket, context: _ssl._SSLContext, server_name: str) -> None:
+    def __init__(self, sock: Socket, context: _ssl._SSLContext, server_name: str) -> None:
         self.sock = sock
         # Typeshed does not list the method that `ssl.SSLContext` itself calls.
         self.tls = context._wrap_socket(sock, False, server_name)  # type: ignore[attr-defined] # noqa: FBT003, SLF001

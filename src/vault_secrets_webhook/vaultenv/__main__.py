@@ -1,0 +1,104 @@
+"""`vault-env COMMAND [ARGUMENT ...]`: become COMMAND, with every reference in the environment replaced by its value.
+
+Exit codes before the command has started: 127 command not found, 126 not executable, 2 no command given, 1 anything
+else; 128+N when signal N ended the wait for Vault.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from vault_secrets_webhook import __version__
+from vault_secrets_webhook.errors import Error, LaunchError
+from vault_secrets_webhook.textlog import Log
+
+from . import environ as environment
+from . import launch
+from .settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+USAGE = "usage: vault-env [--] COMMAND [ARGUMENT ...]  (or vault-env --version)"
+FAILED = 1
+SCHEME = b"vault:"
+
+
+def main() -> NoReturn:
+    """Run vault-env on the process's arguments and environment."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Start the command; returns only when that failed, with the exit code."""
+    if arguments == ["--version"]:
+        sys.stdout.write(f"vault-env {__version__}\n")
+        return 0
+    if arguments[:1] == ["--"]:
+        arguments = arguments[1:]
+    log = Log(app="vault-env")
+    if not arguments:
+        log.error("no command is given: vault-env needs the command that it is to start", usage=USAGE)
+        return FAILED
+    launch.die_on_signals()
+    entries = environment.read_entries()
+    environ = environment.index_entries(entries)
+    try:
+        settings = Settings(environ)
+        log = Log(settings.log_level, as_json=settings.logs_json, app="vault-env")
+        return start(arguments, entries, environ, settings, log)
+    except LaunchError as error:
+        log.error(str(error))  # noqa: TRY400 - this log has no tracebacks
+        return error.exit_code
+    except Error as error:
+        log.error(str(error))  # noqa: TRY400
+    except Exception as error:  # noqa: BLE001 - the text of an unforeseen error may hold anything, also a secret
+        log.error("internal error", kind=type(error).__name__, place=describe_place(error))  # noqa: TRY400
+    return FAILED
+
+
+def start(arguments: list[str], entries: list[bytes], environ: dict[str, str], settings: Settings, log: Log) -> int:
+    """Prepare the environment and become the command; returns only when a secret could not be had."""
+    path = launch.find_command(arguments[0], environ.get("PATH"))
+    withheld = environment.withheld_names(entries, settings.passed_through)
+    if settings.has_log_server:
+        log.warning("VAULT_ENV_LOG_SERVER is not supported by this version: logs go to standard error only")
+    if settings.from_path or any(has_reference(entry, withheld) for entry in entries):
+        from .inject import inject_secrets
+
+        built = inject_secrets(entries, environ, withheld, settings, log)
+        if built is None:
+            return FAILED
+    else:
+        built = environment.build_entries(entries, withheld)
+    if settings.delay:
+        from time import sleep
+
+        sleep(settings.delay)
+    log.debug("the command is started", path=path)
+    return launch.execute(path, arguments, built)
+
+
+def has_reference(entry: bytes, withheld: frozenset[bytes]) -> bool:
+    """Tell whether an entry that the application gets has a reference; the grammar is asked only in doubt."""
+    name, _, value = entry.partition(b"=")
+    if SCHEME not in value or name in withheld:
+        return False
+    from vault_secrets_webhook.inject import reference
+
+    return reference.has_reference(value.decode("utf-8", "surrogateescape"))
+
+
+def describe_place(error: Exception) -> str:
+    """Say where an error came from, and nothing of what it says."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Whose token vault-env uses: one that it was given, or one it gets by logging in as the pod."""
+
+from __future__ import annotations
+
+import os
+from time import time
+
+from vault_secrets_webhook.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vault_secrets_webhook.vault.client import Client
+
+LOGIN = "vault:login"
+DEFAULT_JWT_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+JWT_FILE_NAMES = ("KUBERNETES_SERVICE_ACCOUNT_TOKEN", "VAULT_JWT_FILE")
+JWT_START = "eyJ"  # base64 of `{"`, which starts every JWT and no path
+MAX_TOKEN_SIZE = 1024 * 1024
+
+
+def obtain_token(client: Client, environ: Mapping[str, str]) -> str:
+    """Find or get the token: VAULT_TOKEN_FILE, VAULT_TOKEN, VAULT_TOKEN_PATH or ~/.vault-token, else a login.
+
+    Raises ConfigurationError for a token that is named and cannot be had, VaultError when the login fails.
+    """
+    if path := environ.get("VAULT_TOKEN_FILE"):
+        return check_token(read_token(path, "VAULT_TOKEN_FILE"), "VAULT_TOKEN_FILE")
+    if (token := environ.get("VAULT_TOKEN", "").strip()) and token != LOGIN:
+        return check_token(token, "VAULT_TOKEN")
+    if path := environ.get("VAULT_TOKEN_PATH"):
+        if os.path.exists(path):
+            return check_token(read_token(path, "VAULT_TOKEN_PATH"), "VAULT_TOKEN_PATH")
+    elif home := environ.get("HOME"):
+        path = os.path.join(home, ".vault-token")
+        if os.path.exists(path) and (token := read_token(path, "the token file")):
+            return check_token(token, "the token file")
+    return log_in(client, environ)
+
+
+def log_in(client: Client, environ: Mapping[str, str]) -> str:
+    """Log in by VAULT_AUTH_METHOD at VAULT_PATH as VAULT_ROLE, with the pod's ServiceAccount token."""
+    from vault_secrets_webhook.vault.auth import check_method, kubernetes
+
+    check_method(environ.get("VAULT_AUTH_METHOD") or "jwt")
+    mount = environ.get("VAULT_PATH") or "kubernetes"
+    role = environ.get("VAULT_ROLE") or "default"
+    return kubernetes.login(client, mount.strip("/"), role, read_jwt(environ), time()).token
+
+
+def read_jwt(environ: Mapping[str, str]) -> str:
+    """Read the ServiceAccount token from the first of its places that is named; either a file or the token itself."""
+    for name in JWT_FILE_NAMES:
+        if value := environ.get(name, "").strip():
+            return value if value.startswith(JWT_START) else check_token(read_token(value, name), name)
+    return check_token(read_token(DEFAULT_JWT_FILE, "the ServiceAccount token"), "the ServiceAccount token")
+
+
+def read_token(path: str, what: str) -> str:
+    """Read a file that holds a token, without the white space around it. Raises ConfigurationError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, MAX_TOKEN_SIZE).decode("utf-8", "surrogateescape").strip()
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ConfigurationError(f"{what}: {path} cannot be read: {error.strerror}{advise(path)}") from None
+
+
+def advise(path: str) -> str:
+    if path != DEFAULT_JWT_FILE:
+        return ""
+    return "; no token is given, and the pod has no ServiceAccount token: is automountServiceAccountToken off?"
+
+
+def check_token(token: str, what: str) -> str:
+    """Raise ConfigurationError unless this can be a token at all."""
+    if not token:
+        raise ConfigurationError(f"{what} is empty: a token is needed")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigurationError(f"{what} holds something that cannot be a token: spaces, line breaks or binary data")
+    return token

@@ -1,0 +1,50 @@
+"""The variables that steer vault-env itself; those of the Vault client are `vault.settings`."""
+
+from __future__ import annotations
+
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.goparse import SECOND, parse_bool, parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Settings:
+    """What to inject and how.
+
+    delay            seconds to wait before the application is started
+    from_path        VAULT_ENV_FROM_PATH as written
+    ignores_missing  whether a variable whose secret does not exist is dropped instead of being an error
+    passed_through   names that reach the application although they are meant for vault-env
+    revokes_token    whether the token is revoked before the application is started
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Read the variables. Raises ConfigurationError naming the one that cannot be used."""
+        self.log_level = environ.get("VAULT_LOG_LEVEL") or "info"
+        self.logs_json = read_bool(environ, "VAULT_JSON_LOG")
+        self.delay = read_seconds(environ, "VAULT_ENV_DELAY")
+        self.from_path = environ.get("VAULT_ENV_FROM_PATH", "")
+        self.ignores_missing = read_bool(environ, "VAULT_IGNORE_MISSING_SECRETS")
+        self.passed_through = tuple(name.strip() for name in environ.get("VAULT_ENV_PASSTHROUGH", "").split(","))
+        self.revokes_token = read_bool(environ, "VAULT_REVOKE_TOKEN")
+        self.has_log_server = bool(environ.get("VAULT_ENV_LOG_SERVER"))
+        if read_bool(environ, "VAULT_ENV_DAEMON"):
+            raise ConfigurationError("VAULT_ENV_DAEMON: daemon mode is not supported by this version; unset it")
+
+
+def read_bool(environ: Mapping[str, str], name: str) -> bool:
+    """Read a boolean; unset and empty are false. Raises ConfigurationError."""
+    try:
+        return parse_bool(environ.get(name) or "false")
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+
+
+def read_seconds(environ: Mapping[str, str], name: str) -> float:
+    """Read a duration as seconds; unset and empty are 0. Raises ConfigurationError."""
+    try:
+        return parse_duration(environ.get(name) or "0") / SECOND
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
