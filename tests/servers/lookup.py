@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.servers.errors import ServerMissing
 
-GO_MODULE = Path(__file__).parent / "kubernetes"
+GO_MODULE = Path(__file__).parent / "gomodule"
 
 _GOARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 

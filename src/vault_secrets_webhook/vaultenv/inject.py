@@ -9,6 +9,7 @@ from vault_secrets_webhook.vault import api
 from vault_secrets_webhook.vault.client import Client
 from vault_secrets_webhook.vault.settings import VaultSettings
 from vault_secrets_webhook.wire.blocking import BlockingTransport
+from vault_secrets_webhook.wire.message import URL
 
 from .clock import SystemClock
 from .environ import build_entries
@@ -78,8 +79,22 @@ def report(faults: list[SecretError], log: Log) -> None:
 def make_client(environ: dict[str, str]) -> Client:
     """Make the Vault client that the environment describes, without a token."""
     settings = VaultSettings(environ)
+    if settings.looks_up_srv:
+        settings.address = discover_address(settings.address)
     tls = settings.tls() if settings.address.startswith("https:") else None
     return Client(settings, BlockingTransport(tls, settings.proxies(), environ), SystemClock())
+
+
+def discover_address(address: str) -> str:
+    """Replace an address without a port by the one that DNS names for it, where it does (VAULT_SRV_LOOKUP)."""
+    from vault_secrets_webhook.wire.srv import choose_target
+
+    url = URL(address)
+    target = choose_target(url.host) if url.explicit_port is None and url.scheme != "unix" else None
+    if target is None:
+        return address
+    url.host, url.explicit_port = target
+    return str(url)
 
 
 def read_transit(environ: Mapping[str, str]) -> TransitSettings:

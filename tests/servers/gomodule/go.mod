@@ -1,7 +1,7 @@
 // Pins what `make servers` builds, and with go.sum the content of every module it needs.
 // k8s.io/kubernetes names its staging modules by path inside its own repository, so each is replaced here by the
 // module published with that release (1.37.2 is v0.37.2).
-module vault-secrets-webhook/tests/servers/kubernetes
+module vault-secrets-webhook/tests/servers/gomodule
 
 go 1.26.0
 

@@ -1,0 +1,97 @@
+"""SRV records: the message as bytes, and a real look-up at a name server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vault_secrets_webhook.wire import srv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def encode_name(name: str) -> bytes:
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def answer(question: bytes, records: list[tuple[int, int, int, str]], *, extra: bytes = b"") -> bytes:
+    """An answer whose records point back to the question's name, as every server writes them."""
+    header = question[:2] + b"\x81\x80" + struct.pack(">HHHH", 1, len(records) + bool(extra), 0, 0)
+    body = b""
+    for priority, weight, port, target in records:
+        data = struct.pack(">HHH", priority, weight, port) + encode_name(target)
+        body += b"\xc0\x0c" + srv.TYPE_SRV + srv.CLASS_IN + bytes(4) + struct.pack(">H", len(data)) + data
+    return header + question[srv.HEADER_SIZE :] + extra + body
+
+
+@pytest.fixture
+def name_server(tmp_path: Path) -> Iterator[tuple[Path, list[bytes]]]:
+    """A name server, and a resolv.conf that names it behind a dead one."""
+    questions: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while True:
+                question, client = server.recvfrom(512)
+                if question == b"end":
+                    return
+                questions.append(question)
+                records = [(10, 1, 8201, "far.example"), (5, 1, 8202, "light.example"), (5, 9, 8203, "near.example")]
+                server.sendto(answer(question, records), client)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        conf = tmp_path / "resolv.conf"
+        conf.write_text(f"search example\nnameserver [127.0.0.1]:1\nnameserver [127.0.0.1]:{server.getsockname()[1]}\n")
+        try:
+            yield conf, questions
+        finally:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(b"end", server.getsockname())
+            thread.join()
+
+
+def test_the_record_of_lowest_priority_and_highest_weight_is_chosen(name_server: tuple[Path, list[bytes]]) -> None:
+    conf, questions = name_server
+    assert srv.choose_target("vault.example", str(conf)) == ("near.example", 8203)
+    assert [encode_name("_http._tcp.vault.example") in question for question in questions] == [True]
+
+
+def test_no_name_server_is_no_error(tmp_path: Path) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver [127.0.0.1]:1\n")
+    assert srv.choose_target("vault.example", str(conf)) is None
+    assert srv.choose_target("vault.example", str(tmp_path / "none")) is None
+
+
+QUESTION = srv.encode_question("_http._tcp.v.example", b"\x12\x34")
+GOOD = answer(QUESTION, [(1, 2, 3, "a.example")])
+
+
+def test_records_of_other_types_are_passed_over() -> None:
+    alias = b"\xc0\x0c" + b"\x00\x05" + srv.CLASS_IN + bytes(4) + b"\x00\x02\xc0\x0c"
+    message = answer(QUESTION, [(1, 2, 3, "a.example")], extra=alias)
+    assert srv.read_records(message, QUESTION) == [(1, 2, 3, "a.example")]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x00\x00" + GOOD[2:], id="another identity"),
+        pytest.param(GOOD[:-3], id="cut in the record"),
+        pytest.param(GOOD[: len(GOOD) - 20], id="cut in the record's head"),
+        pytest.param(GOOD.replace(b"\xc0\x0c", bytes([0xC0, len(QUESTION)])), id="a name that points to itself"),
+        pytest.param(GOOD.replace(b"\x01v", b"\x01w"), id="the answer to another question"),
+    ],
+)
+def test_a_bad_message_is_refused(message: bytes) -> None:
+    with pytest.raises(srv.BadMessage):
+        srv.read_records(message, QUESTION)
