@@ -1,0 +1,69 @@
+"""What a kubelet does with a container of a stored pod, as far as a local process can: environment and command.
+
+The path of the copied executable is replaced by this interpreter running the same program; nothing else is.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.servers.kubernetes import ApiServer
+
+VAULT_ENV = "/vault/vault-env"
+VAULT_ENV_COMMAND = [sys.executable, "-m", "vault_secrets_webhook.vaultenv"]
+
+
+def run_container(api: ApiServer, pod: dict[str, Any], name: str = "app") -> subprocess.CompletedProcess[str]:
+    """Run a container's command with the environment that the pod gives it."""
+    container = find_container(pod, name)
+    command = [*container.get("command", []), *container.get("args", [])]
+    if command[0] == VAULT_ENV:
+        command = [*VAULT_ENV_COMMAND, *command[1:]]
+    environment = make_environment(api, pod["metadata"]["namespace"], container)
+    environment.setdefault("PATH", os.environ["PATH"])
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def find_container(pod: dict[str, Any], name: str) -> dict[str, Any]:
+    """Give a container or init container by its name."""
+    containers = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+    found: dict[str, Any] = next(container for container in containers if container["name"] == name)
+    return found
+
+
+def make_environment(api: ApiServer, namespace: str, container: dict[str, Any]) -> dict[str, str]:
+    """Put the environment together in kubelet's order: envFrom first, then env, where a later name wins."""
+    environment: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        prefix = source.get("prefix", "")
+        kind, key = ("configmaps", "configMapRef") if "configMapRef" in source else ("secrets", "secretRef")
+        data = read_data(api, namespace, kind, source[key]["name"])
+        environment.update({prefix + name: value for name, value in data.items()})
+    for variable in container.get("env", []):
+        value = read_variable(api, namespace, variable)
+        if value is not None:
+            environment[variable["name"]] = value
+    return environment
+
+
+def read_variable(api: ApiServer, namespace: str, variable: dict[str, Any]) -> str | None:
+    reference = variable.get("valueFrom", {})
+    if key := reference.get("secretKeyRef"):
+        return read_data(api, namespace, "secrets", key["name"]).get(key["key"])
+    if key := reference.get("configMapKeyRef"):
+        return read_data(api, namespace, "configmaps", key["name"]).get(key["key"])
+    return str(variable.get("value", ""))
+
+
+def read_data(api: ApiServer, namespace: str, kind: str, name: str) -> dict[str, str]:
+    """Read the data of a Secret or ConfigMap; empty when it does not exist."""
+    status, found = api.request("GET", f"/api/v1/namespaces/{namespace}/{kind}/{name}")
+    data: dict[str, str] = (found.get("data") or {}) if status == 200 else {}
+    if kind == "configmaps":
+        return data
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
