@@ -1,0 +1,91 @@
+"""Connections of the server, with what aiohttp lacks: a deadline for headers, and errors that echo nothing.
+
+The time counts from the first byte of a header. A connection that sends nothing at all may stay as long as an idle
+one: Go's HTTP client, which is the API server's, opens connections ahead, and takes one that is closed before its
+first request for a failed call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Reject: TypeAlias = Callable[[int, BaseException | None], web.Response]
+
+REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class Connection(web.RequestHandler):
+    """One connection; `header_since` is the loop's time when the header at hand began, 0.0 while there is none."""
+
+    __slots__ = ("clock", "header_since", "is_answering", "reject")
+
+    def __init__(self, server: web.Server, reject: Reject, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+        super().__init__(server, loop=loop, **options)
+        self.reject = reject
+        self.clock = loop.time
+        self.header_since = 0.0
+        self.is_answering = False
+
+    def data_received(self, data: bytes) -> None:
+        """Note when a header begins."""
+        if not self.is_answering and self.header_since == 0.0:
+            self.header_since = self.clock()
+        super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes what was sent
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP, and what nobody else has answered."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        return self.reject(status, exc)
+
+    def begin_answer(self) -> None:
+        """Note that the header has arrived."""
+        self.header_since = 0.0
+        self.is_answering = True
+
+    def end_answer(self) -> None:
+        """Note that what arrives next is another header."""
+        self.is_answering = False
+
+    def is_late(self, now: float, limit: float) -> bool:
+        """Tell whether a header began more than `limit` seconds ago and is not complete."""
+        return self.header_since != 0.0 and now - self.header_since > limit
+
+    def give_up(self) -> None:
+        """Answer that the request took too long, and close."""
+        if self.transport is not None:
+            self.transport.write(REQUEST_TIMEOUT)
+        self.force_close()
+
+
+def make_factory(server: web.Server, reject: Reject, **options: Any) -> Callable[[], Connection]:
+    """Make what makes the connections of a server.
+
+    `reject` answers in place of aiohttp's own error pages; `options` are those of aiohttp's RequestHandler.
+    """
+    loop = asyncio.get_running_loop()
+    return lambda: Connection(server, reject, loop=loop, **options)
+
+
+async def close_late_connections(server: web.Server, limit: float, interval: float) -> None:
+    """Close the connections whose header is not complete after `limit` seconds, looking every `interval` seconds."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        await asyncio.sleep(interval)
+        now = clock()
+        for connection in server.connections:
+            if isinstance(connection, Connection) and connection.is_late(now, limit):
+                connection.give_up()

@@ -1,0 +1,44 @@
+"""The moment by which the review at hand must be answered, known to whatever is awaited for it.
+
+The API server hangs up after the `timeout` it sends along (Kubernetes, "Dynamic Admission Control", Timeouts), and then
+its user reads nothing but "context deadline exceeded". We answer a little before that, and say what took so long.
+Each review runs in a task of its own, so the variable needs no resetting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+from vault_secrets_webhook.goparse import SECOND, parse_duration
+
+# `timeoutSeconds` of a webhook: 10 when left out, 30 at most.
+DEFAULT_TIMEOUT = 10.0
+LONGEST_TIMEOUT = 30.0
+# Which share of that time look-ups may take, and after which share we answer whatever has come of them.
+LOOKUP_SHARE = 0.85
+ANSWER_SHARE = 0.95
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def set_deadline(timeout: str | None) -> float:
+    """Read the `timeout` parameter of a request (`10s`), and set the deadline of look-ups by it.
+
+    Returns when to answer at the latest, in the loop's time. A parameter that is missing, malformed or out of the
+    API's range counts as the API's default or limit.
+    """
+    try:
+        seconds = parse_duration(timeout) / SECOND if timeout else DEFAULT_TIMEOUT
+    except ValueError:
+        seconds = DEFAULT_TIMEOUT
+    seconds = min(seconds or DEFAULT_TIMEOUT, LONGEST_TIMEOUT)
+    now = asyncio.get_running_loop().time()
+    _deadline.set(now + seconds * LOOKUP_SHARE)
+    return now + seconds * ANSWER_SHARE
+
+
+def remaining_seconds() -> float:
+    """Tell how many seconds are left, zero or more; without a deadline, as many as a review has by default."""
+    deadline = _deadline.get()
+    return DEFAULT_TIMEOUT if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())

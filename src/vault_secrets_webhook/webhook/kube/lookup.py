@@ -1,0 +1,113 @@
+"""Secrets and ConfigMaps of the cluster, as mutations ask for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Never, TypeVar
+
+import msgspec
+
+from vault_secrets_webhook.webhook.values import is_label, is_object_name
+
+from .client import Client, Target, open_client
+from .config import find_cluster
+from .errors import KubernetesError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from vault_secrets_webhook.textlog import Log
+    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.settings import Settings
+
+SECRETS, CONFIG_MAPS = "secrets", "configmaps"
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """What is used of a Secret. The data come as base64."""
+
+    kind: str
+    data: dict[str, bytes] | None = None
+
+
+class ConfigMap(msgspec.Struct, frozen=True):
+    """What is used of a ConfigMap; `binaryData` is never seen by an environment variable."""
+
+    kind: str
+    data: dict[str, str] | None = None
+
+
+Object = TypeVar("Object", Secret, ConfigMap)
+
+_decode_secret = msgspec.json.Decoder(Secret)
+_decode_config_map = msgspec.json.Decoder(ConfigMap)
+
+
+class ClusterLookup:
+    """Reads from the API server. An `ObjectLookup`."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """Give the data of a Secret, None when there is none. Raises KubernetesError."""
+        found = await self.find(Target(SECRETS, namespace, name), _decode_secret)
+        return None if found is None else found.data or {}
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Give the data of a ConfigMap, None when there is none. Raises KubernetesError."""
+        found = await self.find(Target(CONFIG_MAPS, namespace, name), _decode_config_map)
+        return None if found is None else found.data or {}
+
+    async def find(self, target: Target, decoder: msgspec.json.Decoder[Object]) -> Object | None:
+        """Read and decode an object.
+
+        A pod is not validated yet when it is mutated, so its names may be anything, `../../nodes` too. Under a name
+        that no object can have there is none; the API server will tell the pod's author.
+        """
+        if not is_object_name(target.name) or not is_label(target.namespace):
+            return None
+        body = await self.client.read(target)
+        if body is None:
+            return None
+        try:
+            found = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = None
+        if found is None or found.kind != decoder.type.__name__:
+            message = f"cannot read {target}: what answered is no API server; is there a proxy in between?"
+            raise KubernetesError(message)
+        return found
+
+
+class NoCluster:
+    """Stands in where there is no cluster: pods without Secrets and ConfigMaps can be reviewed. An `ObjectLookup`."""
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
+        """Raise KubernetesError."""
+        refuse(Target(SECRETS, namespace, name))
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Raise KubernetesError."""
+        refuse(Target(CONFIG_MAPS, namespace, name))
+
+
+def refuse(target: Target) -> Never:
+    """Raise the KubernetesError that says what is missing."""
+    raise KubernetesError(f"cannot read {target}: there is no cluster; set KUBECONFIG or run the webhook in a pod")
+
+
+@contextlib.asynccontextmanager
+async def open_lookup(
+    settings: Settings, log: Log, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[ObjectLookup]:
+    """Open the look-up that the settings and the environment describe. Raises ConfigurationError."""
+    cluster = find_cluster(settings.kubeconfig, environ)
+    if cluster is None:
+        log.warning("there is no cluster: pods that name Secrets or ConfigMaps cannot be reviewed")
+        yield NoCluster()
+        return
+    log.info("cluster", url=cluster.url, credentials=cluster.source)
+    async with open_client(cluster) as client:
+        yield ClusterLookup(client)

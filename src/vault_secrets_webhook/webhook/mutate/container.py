@@ -1,0 +1,65 @@
+"""One container: whether vault-env starts its command already, and making it so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.values import show
+
+from .volume import EXECUTABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from .patch import Patch
+    from .spec import Container, Handler
+
+# Ours, and those of the webhook that we may be installed beside during a migration.
+EXECUTABLES = frozenset((EXECUTABLE, "/vault/secret-init", "/bao/secret-init", "/aws/secret-init"))
+
+# Path below a container -> what kubelet runs there.
+HANDLERS: tuple[tuple[str, Callable[[Container], Handler | None]], ...] = (
+    ("livenessProbe", lambda of: of.liveness_probe),
+    ("readinessProbe", lambda of: of.readiness_probe),
+    ("startupProbe", lambda of: of.startup_probe),
+    ("lifecycle/postStart", lambda of: of.lifecycle.post_start if of.lifecycle else None),
+    ("lifecycle/preStop", lambda of: of.lifecycle.pre_stop if of.lifecycle else None),
+)
+
+
+def is_wrapped(container: Container, marked: Collection[str]) -> bool:
+    """Tell whether vault-env, or what does the same for another webhook, starts the container's command.
+
+    `marked` are the containers that we once wrapped. One of them may have got another wrapper around ours since, so
+    in these the executable may stand anywhere. The mark alone proves nothing: it may have been copied from a pod to
+    the template of another one.
+    """
+    command = container.command or ()
+    if command and command[0] in EXECUTABLES:
+        return True
+    return container.name in marked and not EXECUTABLES.isdisjoint((*command, *(container.args or ())))
+
+
+def wrap_command(patch: Patch, path: str, container: Container) -> None:
+    """Have vault-env start the command of the container at `path`.
+
+    Raises Refused for a container without one: what its image would run is not known to this version. `$(NAME)` in
+    command and arguments stays, kubelet expands it in arguments as well.
+    """
+    if not container.command:
+        raise Refused(
+            f"container {show(container.name or '')} has no command: write the image's ENTRYPOINT into `command`"
+            " (and CMD into `args`), because this version does not look into images"
+        )
+    patch.replace(f"{path}/command", [EXECUTABLE])
+    patch.add(f"{path}/args", [*container.command, *(container.args or ())])
+
+
+def wrap_handlers(patch: Patch, path: str, container: Container) -> None:
+    """Have vault-env start the commands of exec probes and exec lifecycle hooks too."""
+    for place, get_handler in HANDLERS:
+        handler = get_handler(container)
+        command = handler.exec.command if handler and handler.exec else None
+        if command and command[0] not in EXECUTABLES:
+            patch.add(f"{path}/{place}/exec/command/0", EXECUTABLE)

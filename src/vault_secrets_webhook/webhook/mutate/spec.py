@@ -1,0 +1,182 @@
+"""The part of a Pod that the mutation looks at, typed.
+
+Only ever decoded, never encoded: whatever is not named here must survive, so changes are made by a patch. Field names
+are those of the Kubernetes API, https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/. Every
+field may be absent or null.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from vault_secrets_webhook.errors import Refused
+
+
+class Part(msgspec.Struct, gc=False, rename="camel"):
+    """Base of all parts. They hold no cycles, so the collector need not follow them."""
+
+
+class KeySelector(Part):
+    """A key of a Secret or ConfigMap in the pod's namespace."""
+
+    name: str | None = None
+    key: str | None = None
+    optional: bool | None = None
+
+
+class ValueSource(Part):
+    """Where a variable's value is taken from. `fieldRef` and the like are not looked at."""
+
+    secret_key_ref: KeySelector | None = None
+    config_map_key_ref: KeySelector | None = None
+
+
+class Variable(Part):
+    """A variable of a container's environment."""
+
+    name: str | None = None
+    value: str | None = None
+    value_from: ValueSource | None = None
+
+
+class ObjectSelector(Part):
+    """A whole Secret or ConfigMap in the pod's namespace."""
+
+    name: str | None = None
+    optional: bool | None = None
+
+
+class VariablesSource(Part):
+    """Where several variables are taken from: an entry of `envFrom`. Their prefix is part of names only."""
+
+    secret_ref: ObjectSelector | None = None
+    config_map_ref: ObjectSelector | None = None
+
+
+class VolumeMount(Part):
+    """A volume in a container's file system."""
+
+    name: str | None = None
+    mount_path: str | None = None
+    sub_path: str | None = None
+    sub_path_expr: str | None = None
+
+
+class Exec(Part):
+    """A command that kubelet runs in the container."""
+
+    command: list[str] | None = None
+
+
+class Handler(Part):
+    """A probe or a lifecycle hook."""
+
+    exec: Exec | None = None
+
+
+class Lifecycle(Part):
+    """The lifecycle hooks of a container."""
+
+    post_start: Handler | None = None
+    pre_stop: Handler | None = None
+
+
+class Container(Part):
+    """A container or init container."""
+
+    name: str | None = None
+    command: list[str] | None = None
+    args: list[str] | None = None
+    env: list[Variable] | None = None
+    env_from: list[VariablesSource] | None = None
+    volume_mounts: list[VolumeMount] | None = None
+    liveness_probe: Handler | None = None
+    readiness_probe: Handler | None = None
+    startup_probe: Handler | None = None
+    lifecycle: Lifecycle | None = None
+
+
+class KeyToPath(Part):
+    """A key of a Secret as a file."""
+
+    key: str | None = None
+    path: str | None = None
+
+
+class SecretProjection(Part):
+    """A Secret as files."""
+
+    name: str | None = None
+    items: list[KeyToPath] | None = None
+
+
+class Projection(Part):
+    """One source of a projected volume."""
+
+    secret: SecretProjection | None = None
+
+
+class Projected(Part):
+    """A volume made of several sources."""
+
+    sources: list[Projection] | None = None
+
+
+class Volume(Part):
+    """A volume of the pod."""
+
+    name: str | None = None
+    projected: Projected | None = None
+
+
+class PodSecurityContext(Part):
+    """What holds for all containers that do not say otherwise."""
+
+    run_as_user: int | None = None
+
+
+class OperatingSystem(Part):
+    """What the pod's author says of the node's operating system."""
+
+    name: str | None = None
+
+
+class PodSpec(Part):
+    """What a pod is made of."""
+
+    init_containers: list[Container] | None = None
+    containers: list[Container] | None = None
+    volumes: list[Volume] | None = None
+    service_account_name: str | None = None
+    service_account: str | None = None
+    security_context: PodSecurityContext | None = None
+    os: OperatingSystem | None = None
+    node_selector: dict[str, str] | None = None
+
+
+class Metadata(Part):
+    """What is said about a pod."""
+
+    annotations: dict[str, str] | None = None
+
+
+class Pod(Part):
+    """A pod as the API server sends it to be admitted: not yet validated."""
+
+    metadata: Metadata | None = None
+    spec: PodSpec | None = None
+
+
+DECODER = msgspec.json.Decoder(Pod)
+
+
+def decode_pod(text: bytes) -> Pod:
+    """Read the JSON of a Pod. Raises Refused naming the field that is wrong, not what it holds."""
+    try:
+        return DECODER.decode(text)
+    except msgspec.MsgspecError as error:
+        raise Refused(f"the pod cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise Refused("the pod cannot be read: it is not UTF-8") from None
+    except RecursionError:
+        raise Refused("the pod cannot be read: it is nested too deep") from None

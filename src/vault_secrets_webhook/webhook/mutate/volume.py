@@ -1,0 +1,163 @@
+"""The volumes that bring vault-env and a certificate into the containers, and where they are mounted.
+
+The volume with vault-env is mounted at `/vault/` and read-only: an application must not change what another container
+of the pod runs. A mount below a read-only one needs its mount point to be there already, so the copying container
+makes them. For a mount with `subPath` it cannot know whether a file or a folder is wanted; a container with such a
+mount below `/vault/` gets the volume writable, with a warning.
+"""
+
+from __future__ import annotations
+
+from posixpath import normpath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.values import show
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from vault_secrets_webhook.webhook.settings import Settings
+
+    from .patch import Patch
+    from .spec import Container, PodSpec, Volume
+
+EXECUTABLE_VOLUME = "vault-env"
+FOLDER = "/vault"
+EXECUTABLE = FOLDER + "/vault-env"
+TOKEN_FILE = FOLDER + "/.vault-token"
+CERTIFICATE_KEY = "ca.crt"
+CERTIFICATE_VOLUME, CERTIFICATE_FOLDER = "vault-tls", FOLDER + "/tls"
+# For a pod whose author has a volume of that name.
+OTHER_CERTIFICATE_VOLUME, OTHER_CERTIFICATE_FOLDER = "vault-env-tls", "/vault-env/tls"
+
+
+class Mount(NamedTuple):
+    """A volume and the folder where containers see it, without a slash at the end."""
+
+    volume: str
+    folder: str
+
+
+class Volumes(NamedTuple):
+    """The mounts that a wrapped container gets, and the volumes that the pod must get for them."""
+
+    executable: Mount
+    certificate: Mount | None
+    added: list[dict[str, Any]]
+
+    def certificate_file(self) -> str:
+        """Give the path of the certificate in containers, empty when there is none."""
+        return f"{self.certificate.folder}/{CERTIFICATE_KEY}" if self.certificate else ""
+
+
+def plan_volumes(spec: PodSpec, existing: str, certificate_secret: str, settings: Settings) -> Volumes:
+    """Decide on the volumes of a pod.
+
+    `existing` is the volume with vault-env when the pod has it from an earlier pass, else empty. A volume that only
+    has the same name is its author's: ours gets another one.
+    """
+    names = {volume.name or "" for volume in spec.volumes or ()}
+    added = []
+    name = existing or find_free_name(EXECUTABLE_VOLUME, names)
+    if not existing:
+        added.append({"name": name, "emptyDir": build_empty_dir(settings)})
+    certificate = None
+    if certificate_secret:
+        certificate, is_there = plan_certificate(spec, names, certificate_secret)
+        if not is_there:
+            added.append(build_certificate_volume(certificate.volume, certificate_secret))
+    return Volumes(Mount(name, FOLDER), certificate, added)
+
+
+def plan_certificate(spec: PodSpec, names: Collection[str], secret: str) -> tuple[Mount, bool]:
+    """Decide on the mount of the certificate; True when the pod has the volume already."""
+    for volume in spec.volumes or ():
+        if holds_certificate(volume, secret):
+            return mount_certificate(volume.name or ""), True
+    if CERTIFICATE_VOLUME not in names:
+        return mount_certificate(CERTIFICATE_VOLUME), False
+    return mount_certificate(find_free_name(OTHER_CERTIFICATE_VOLUME, names)), False
+
+
+def mount_certificate(volume: str) -> Mount:
+    return Mount(volume, CERTIFICATE_FOLDER if volume == CERTIFICATE_VOLUME else OTHER_CERTIFICATE_FOLDER)
+
+
+def holds_certificate(volume: Volume, secret: str) -> bool:
+    """Tell whether a volume is what `build_certificate_volume` makes of a Secret."""
+    sources = (volume.projected.sources if volume.projected else None) or ()
+    if len(sources) != 1 or sources[0].secret is None or sources[0].secret.name != secret:
+        return False
+    items = sources[0].secret.items or ()
+    return [(item.key, item.path) for item in items] == [(CERTIFICATE_KEY, CERTIFICATE_KEY)]
+
+
+def build_certificate_volume(name: str, secret: str) -> dict[str, Any]:
+    items = [{"key": CERTIFICATE_KEY, "path": CERTIFICATE_KEY}]
+    return {"name": name, "projected": {"sources": [{"secret": {"name": secret, "items": items}}]}}
+
+
+def build_empty_dir(settings: Settings) -> dict[str, str]:
+    medium = {"medium": settings.vault_env_volume_medium} if settings.vault_env_volume_medium else {}
+    return {**medium, "sizeLimit": settings.vault_env_volume_size_limit}
+
+
+def list_mount_points(container: Container, volumes: Volumes) -> dict[str, bool]:
+    """Give the folders below `/vault/` that the container needs as mount points.
+
+    True stands for those that can be made beforehand.
+    """
+    points = {
+        normalize_path(mount.mount_path or ""): not (mount.sub_path or mount.sub_path_expr)
+        for mount in container.volume_mounts or ()
+    }
+    if volumes.certificate:
+        points.setdefault(volumes.certificate.folder, True)
+    return {point: can_be_made for point, can_be_made in points.items() if point.startswith(FOLDER + "/")}
+
+
+def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, made: Collection[str]) -> str | None:
+    """Mount the volumes in the container at `path`; `made` are the mount points that exist below `/vault/`.
+
+    Returns a warning when the volume with vault-env had to be writable. Raises Refused when another volume is where
+    ours must be.
+    """
+    points = list_mount_points(container, volumes)
+    missing = sorted(point for point, can_be_made in points.items() if not (can_be_made and point in made))
+    mounts = [(volumes.executable, not missing)]
+    if volumes.certificate:
+        mounts.append((volumes.certificate, True))
+    existing = {normalize_path(mount.mount_path or ""): mount.name for mount in container.volume_mounts or ()}
+    added: list[dict[str, Any]] = []
+    for mount, read_only in mounts:
+        there = existing.get(mount.folder)
+        if there is None:
+            entry = {"name": mount.volume, "mountPath": mount.folder + "/"}
+            added.append({**entry, "readOnly": True} if read_only else entry)
+        elif there != mount.volume:
+            raise Refused(
+                f"container {show(container.name or '')} mounts the volume {show(there)} at {mount.folder}/, which"
+                " is needed for vault-env: mount it somewhere else"
+            )
+    patch.append(f"{path}/volumeMounts", container.volume_mounts, added)
+    if not missing:
+        return None
+    return (
+        f"container {show(container.name or '')} mounts {show(missing[0])} inside of the volume with vault-env, which"
+        " is therefore writable: mount it somewhere else"
+    )
+
+
+def normalize_path(path: str) -> str:
+    """Give a mount path as kubelet takes it: absolute, without a slash at the end and without `..`."""
+    return normpath("/" + path.strip("/"))
+
+
+def find_free_name(wanted: str, taken: Collection[str]) -> str:
+    """Give the name, or with the first number that makes it free."""
+    number, name = 0, wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name

@@ -1,0 +1,150 @@
+"""What the operator lets an object choose: which Vault address, and whether its certificate is checked.
+
+Refused unless allowed. An address is compared as a whole with the operator's own and with the allow-list: equal after
+scheme and host were put in lower case and slashes at the end dropped. On top of that, addresses that mean "this very
+machine" or "this cloud's metadata" are refused even when they are on the list, because a list is easily written for
+one place and used in another (CWE-918).
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from vault_secrets_webhook.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FORBIDDEN_HOSTS = frozenset(("localhost", "metadata.google.internal"))
+# What `inet_aton` reads as an IPv4 address though it is not four decimal numbers: 127.1, 0x7f000001, 017700000001.
+ODD_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
+# NAT64 (64:ff9b::/96 of RFC 6052, 64:ff9b:1::/48 of RFC 8215) and the deprecated ::/96 of RFC 4291 section 2.5.5.1.
+IPV4_IN_IPV6 = (b"\x00\x64\xff\x9b", bytes(12))
+HOST = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?\.?")
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The operator's rules. Addresses are normalized, see `normalize_address`."""
+
+    own_address: str
+    allowed_addresses: frozenset[str] = frozenset()
+    allow_private: bool = False
+    allow_skip_verify: bool = False
+    skip_verify_default: bool = False
+
+    def check_address(self, annotation: str, text: str) -> str:
+        """Give the address that an annotation asks for, normalized. Raises Refused with code 403."""
+        try:
+            address = normalize_address(text)
+        except ValueError as error:
+            raise Refused(f"annotation {annotation}: {error}", code=403) from None
+        if address == self.own_address:
+            return address
+        if address not in self.allowed_addresses:
+            raise Refused(
+                f"annotation {annotation}: this address is not one of those that the operator allows; leave the"
+                " annotation out, or have the address added to VAULT_ADDR_ALLOWLIST",
+                code=403,
+            )
+        self.check_host(annotation, urlsplit(address).hostname or "")
+        return address
+
+    def check_host(self, annotation: str, host: str) -> None:
+        if is_forbidden_name(host):
+            raise Refused(f"annotation {annotation}: an address of the machine itself is never allowed", code=403)
+        if not self.allow_private and is_private_literal(host):
+            raise Refused(
+                f"annotation {annotation}: loopback, link-local, private and oddly written numeric addresses are"
+                " refused unless the operator sets VAULT_ALLOW_PRIVATE_ADDR",
+                code=403,
+            )
+
+    def check_skip_verify(self, annotation: str, *, wanted: bool) -> None:
+        """Raise Refused with code 403 when Vault's certificate must not be left unchecked as `wanted`.
+
+        Asking for the check, or for what the operator does anyway, is always allowed.
+        """
+        if wanted and not self.allow_skip_verify and not self.skip_verify_default:
+            raise Refused(
+                f"annotation {annotation}: the operator does not allow objects to switch off the check of Vault's"
+                " certificate (VAULT_ALLOW_OBJECT_SKIP_VERIFY)",
+                code=403,
+            )
+
+
+def parse_addresses(text: str) -> frozenset[str]:
+    """Read a list of addresses, separated by commas. Raises ValueError."""
+    return frozenset(normalize_address(entry) for part in text.split(",") if (entry := part.strip()))
+
+
+def normalize_address(text: str) -> str:
+    """Read an http or https URL with a host and at most a port and a path. Raises ValueError.
+
+    Scheme and host get lower case, slashes at the end go; a default port stays as it is written. The message does
+    not show the address, for what it has too much of may be a password.
+    """
+    # `urlsplit` drops some control characters silently (https://bugs.python.org/issue43882): none may come that far.
+    if not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
+        raise ValueError("an address must be plain ASCII without spaces and backslashes")
+    if "?" in text or "#" in text:
+        raise ValueError("an address must have no query and no fragment")
+    parts = split_address(text)
+    port = "" if parts.port is None else f":{parts.port}"
+    host = (parts.hostname or "").lower()
+    literal = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{literal}{port}{parts.path}".rstrip("/")
+
+
+def split_address(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("an address must be a URL like https://vault.example:8200") from None
+    if "@" in parts.netloc:
+        raise ValueError("an address must have no user name and password in it")
+    if parts.scheme not in {"http", "https"} or not is_host(parts.hostname or "") or parts.netloc.endswith(":"):
+        raise ValueError("an address must be a URL like https://vault.example:8200")
+    return parts
+
+
+def is_host(host: str) -> bool:
+    return HOST.fullmatch(host.lower()) is not None or read_literal(host) is not None
+
+
+def is_forbidden_name(host: str) -> bool:
+    """Tell whether a name means the machine itself (RFC 6761 section 6.3) or a cloud's metadata."""
+    name = host.rstrip(".")
+    return name in FORBIDDEN_HOSTS or name.endswith(".localhost")
+
+
+def is_private_literal(host: str) -> bool:
+    """Tell whether a host is an IP literal that is not public, or a number that some resolver reads as one."""
+    literal = read_literal(host)
+    if literal is None:
+        return ODD_NUMERIC.fullmatch(host.rstrip(".")) is not None
+    return any(not address.is_global or address.is_multicast for address in embedded_addresses(literal))
+
+
+def embedded_addresses(literal: IPv4Address | IPv6Address) -> Iterable[IPv4Address | IPv6Address]:
+    """Give the IPv4 address that an IPv6 one carries (mapped, 6to4, NAT64) alone or beside the address itself."""
+    if isinstance(literal, IPv6Address):
+        if literal.ipv4_mapped is not None:
+            return (literal.ipv4_mapped,)
+        if literal.sixtofour is not None:
+            return (literal, literal.sixtofour)
+        if literal.packed.startswith(IPV4_IN_IPV6):
+            return (literal, IPv4Address(literal.packed[-4:]))
+    return (literal,)
+
+
+def read_literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host.rstrip("."))
+    except ValueError:
+        return None

@@ -1,0 +1,119 @@
+"""The settings of the webhook's process, from environment variables (and from options of the same meaning).
+
+`VARIABLES` is the table of those that are not the default of an annotation; the others are in `annotations`. There is
+no place for a token here: no credential of the webhook ever gets into a pod.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.goparse import parse_bool, parse_duration
+
+from .annotations import TABLE, Options, read_defaults
+from .policy import Policy, normalize_address, parse_addresses
+from .values import parse_log_level, parse_medium, parse_quantity, parse_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the process runs, `defaults` for what annotations may change, and the operator's `policy`.
+
+    Quantities are text as Kubernetes writes them; `vault_env_volume_medium` is `Memory`, or empty for the disk.
+    """
+
+    listen_address: str
+    telemetry_listen_address: str
+    tls_cert_file: str
+    tls_private_key_file: str
+    kubeconfig: str
+    kubernetes_namespace: str
+    log_level: str
+    json_log: bool
+    shutdown_delay: int  # nanoseconds
+    vault_addr_allowlist: frozenset[str]
+    vault_allow_private_addr: bool
+    vault_allow_object_skip_verify: bool
+    vault_env_cpu_request: str
+    vault_env_memory_request: str
+    vault_env_cpu_limit: str
+    vault_env_memory_limit: str
+    vault_env_log_server: str
+    vault_env_volume_medium: str
+    vault_env_volume_size_limit: str
+    defaults: Options
+    policy: Policy
+
+    @staticmethod
+    def from_environment(environ: Mapping[str, str]) -> Settings:
+        """Read the settings. An empty variable counts as absent. Raises ConfigurationError naming the variable."""
+        fields = {variable.field: read_variable(variable, environ) for variable in VARIABLES}
+        if bool(fields["tls_cert_file"]) != bool(fields["tls_private_key_file"]):
+            raise ConfigurationError("TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together, or none of them")
+        defaults = read_defaults(environ)
+        return Settings(**fields, defaults=defaults, policy=build_policy(fields, defaults))
+
+
+class Variable(NamedTuple):
+    """One row: the environment variable, the field of Settings, and how its text is read."""
+
+    name: str
+    field: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+
+
+VARIABLES = (
+    Variable("LISTEN_ADDRESS", "listen_address", ":8443", parse_text, "address and port to serve reviews on"),
+    Variable("TELEMETRY_LISTEN_ADDRESS", "telemetry_listen_address", "", parse_text, "address and port to serve metrics on, over plain HTTP; without it they are beside the reviews"),
+    Variable("TLS_CERT_FILE", "tls_cert_file", "", parse_text, "file with the certificate (PEM) and what it was signed by"),
+    Variable("TLS_PRIVATE_KEY_FILE", "tls_private_key_file", "", parse_text, "file with the key of the certificate (PEM)"),
+    Variable("KUBECONFIG", "kubeconfig", "", parse_text, "kubeconfig file; in a cluster it is not needed"),
+    Variable("KUBERNETES_NAMESPACE", "kubernetes_namespace", "", parse_text, "namespace that the webhook runs in"),
+    Variable("LOG_LEVEL", "log_level", "info", parse_log_level, "log level: debug, info, warn or error"),
+    Variable("ENABLE_JSON_LOG", "json_log", "false", parse_bool, "log JSON"),
+    Variable("SHUTDOWN_DELAY", "shutdown_delay", "5s", parse_duration, "how long to go on answering after SIGTERM, until the cluster sends no more reviews here"),
+    Variable("VAULT_ADDR_ALLOWLIST", "vault_addr_allowlist", "", parse_addresses, "addresses that annotations may choose, separated by commas"),
+    Variable("VAULT_ALLOW_PRIVATE_ADDR", "vault_allow_private_addr", "false", parse_bool, "the allow-list may hold loopback, link-local and private IP addresses"),
+    Variable("VAULT_ALLOW_OBJECT_SKIP_VERIFY", "vault_allow_object_skip_verify", "false", parse_bool, "annotations may switch off the check of Vault's certificate"),
+    Variable("VAULT_ENV_CPU_REQUEST", "vault_env_cpu_request", "100m", parse_quantity, "CPU request of copy-vault-env"),
+    Variable("VAULT_ENV_MEMORY_REQUEST", "vault_env_memory_request", "256Mi", parse_quantity, "memory request of copy-vault-env"),
+    Variable("VAULT_ENV_CPU_LIMIT", "vault_env_cpu_limit", "500m", parse_quantity, "CPU limit of copy-vault-env"),
+    Variable("VAULT_ENV_MEMORY_LIMIT", "vault_env_memory_limit", "256Mi", parse_quantity, "memory limit of copy-vault-env"),
+    Variable("VAULT_ENV_LOG_SERVER", "vault_env_log_server", "", parse_text, "syslog server that vault-env logs to"),
+    Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env is kept: Memory or Disk"),
+    Variable("VAULT_ENV_VOLUME_SIZE_LIMIT", "vault_env_volume_size_limit", "64Mi", parse_quantity, "size limit of the volume with vault-env"),
+)  # fmt: skip
+# Every variable that has a say, for command line options and documentation: name -> (default, help).
+ALL_VARIABLES = {
+    **{row.variable: (row.default, row.help) for row in TABLE if row.variable},
+    **{row.name: (row.default, row.help) for row in VARIABLES},
+}
+
+
+def read_variable(variable: Variable, environ: Mapping[str, str]) -> Any:
+    text = environ.get(variable.name) or variable.default
+    try:
+        return variable.parse(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{variable.name}: {error}") from None
+
+
+def build_policy(fields: Mapping[str, Any], defaults: Options) -> Policy:
+    try:
+        own_address = normalize_address(defaults.vault_addr)
+    except ValueError as error:
+        raise ConfigurationError(f"VAULT_ADDR: {error}") from None
+    return Policy(
+        own_address=own_address,
+        allowed_addresses=fields["vault_addr_allowlist"],
+        allow_private=fields["vault_allow_private_addr"],
+        allow_skip_verify=fields["vault_allow_object_skip_verify"],
+        skip_verify_default=defaults.vault_skip_verify,
+    )

@@ -1,0 +1,138 @@
+"""The textual forms of settings: what an annotation or an environment variable may say.
+
+Every parser takes the text and gives the value; ValueError says what is accepted. Names of settings are not known
+here: who asks adds them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.textlog import parse_level
+from vault_secrets_webhook.vault.auth import LATER, METHODS
+
+# `metav1.LabelSelector`-style names: RFC 1123 subdomain and label, as `k8s.io/apimachinery/pkg/util/validation` has them.
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+SUBDOMAIN_LENGTH = 253
+LABEL_LENGTH = 63
+# `resource.Quantity`, https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without sign.
+QUANTITY = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+LONGEST_QUANTITY = 32
+PULL_POLICIES = {
+    "Always": "Always",
+    "always": "Always",
+    "IfNotPresent": "IfNotPresent",
+    "ifnotpresent": "IfNotPresent",
+    "Never": "Never",
+    "never": "Never",
+}
+MEDIA = {"Memory": "Memory", "memory": "Memory", "Disk": "", "disk": ""}
+LARGEST_ID = (1 << 31) - 1  # `validation.IsValidUserID` of Kubernetes
+LONGEST_SHOWN = 253
+
+
+def show(text: str) -> str:
+    """Write a text that somebody else chose so that it cannot break a message: quoted, escaped, cut when long."""
+    return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
+
+
+def parse_text(text: str) -> str:
+    """Take the text as it is."""
+    return text
+
+
+def parse_pull_policy(text: str) -> str:
+    """Read an image pull policy; only the two spellings of each that the existing webhook knows."""
+    return choose(PULL_POLICIES, text, "a pull policy: write Always, IfNotPresent or Never")
+
+
+def parse_medium(text: str) -> str:
+    """Read the medium of an emptyDir volume; the node's disk is the empty string, as in the API."""
+    return choose(MEDIA, text, "a volume medium of this version: write Memory or Disk")
+
+
+def parse_auth_method(text: str) -> str:
+    """Read the name of a login method. Those that only another vault-env knows pass: its image is a setting too."""
+    if text not in METHODS and text not in LATER:
+        raise ValueError(f"{show(text)} is not an auth method: write kubernetes or jwt")
+    return text
+
+
+def parse_log_level(text: str) -> str:
+    """Read the name of a log level."""
+    try:
+        parse_level(text)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def parse_quantity(text: str) -> str:
+    """Read an amount of a resource that is not negative: `100m`, `64Mi`, `1e3`. It stays text."""
+    if len(text) > LONGEST_QUANTITY or not QUANTITY.fullmatch(text):
+        raise ValueError(f"{show(text)} is not a quantity: write it like 100m or 64Mi")
+    return text
+
+
+def parse_id(text: str) -> int:
+    """Read a user or group id; 0 stands for none given."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+        raise ValueError(f"{show(text)} is not a numeric id: write a whole number from 0 to {LARGEST_ID}")
+    return int(text)
+
+
+def parse_image(text: str) -> str:
+    """Read the name of a container image. The API server checks the rest of it."""
+    if not text or not text.isprintable() or " " in text:
+        raise ValueError("the name of an image is needed, without spaces")
+    return text
+
+
+def parse_object_name(text: str) -> str:
+    """Read the name of a Secret or ConfigMap, or nothing."""
+    if text and not is_object_name(text):
+        raise ValueError(f"{show(text)} is not the name of an object: lower case letters, digits, - and . are allowed")
+    return text
+
+
+def parse_role(text: str) -> str:
+    """Read the name of a Vault role, or nothing: then the pod's ServiceAccount names it."""
+    if "{{" in text:
+        raise ValueError("templates in the role come with a later version; write the role's name")
+    return text
+
+
+def parse_mount(text: str) -> tuple[str, str] | None:
+    """Read `volume:file`: a volume of the pod, and the name of a file in its root. Nothing gives None."""
+    if not text:
+        return None
+    volume, colon, file = text.partition(":")
+    if not colon or not is_label(volume) or not is_file_name(file):
+        raise ValueError(
+            f"{show(text)} is not VOLUME:FILE: the name of a volume of the pod, and of a file in it without folders"
+        )
+    return volume, file
+
+
+def is_object_name(text: str) -> bool:
+    """Tell whether an object of most kinds may have this name (RFC 1123 subdomain)."""
+    return len(text) <= SUBDOMAIN_LENGTH and SUBDOMAIN.fullmatch(text) is not None
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a volume or container may have this name (RFC 1123 label)."""
+    return len(text) <= LABEL_LENGTH and LABEL.fullmatch(text) is not None
+
+
+def is_file_name(text: str) -> bool:
+    """Tell whether the text names a file of a folder, and cannot lead out of it."""
+    return bool(text) and text not in {".", ".."} and "/" not in text and text.isprintable()
+
+
+def choose(words: dict[str, str], text: str, wanted: str) -> str:
+    try:
+        return words[text]
+    except KeyError:
+        raise ValueError(f"{show(text)} is not {wanted}") from None

@@ -1,0 +1,230 @@
+"""Any pod: the patch applies, a second pass changes nothing, the rest survives, and only Refused is raised."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.cluster import FakeCluster, apply, mutate
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX, TABLE
+from vault_secrets_webhook.webhook.mutate.container import EXECUTABLES
+from vault_secrets_webhook.webhook.mutate.environment import NAMES
+from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+
+EXE = "/vault/vault-env"
+CLUSTER = FakeCluster(
+    secrets={"refs": {"a": b"vault:a#b", "b": b"x"}, "plain": {"a": b"x"}},
+    config_maps={"refs": {"a": "${vault:a#b}"}, "plain": {"a": "x"}},
+)
+object_names = st.sampled_from(["refs", "plain", "absent"])
+
+texts = st.sampled_from(
+    [
+        "plain",
+        "",
+        "vault:a#b",
+        "x ${vault:a#b} y",
+        ">>vault:a#b#{}",
+        "vault:login",
+        "vault:v1:abc",
+        "vault:$(X)",
+        "$(A)",
+    ]
+)
+names = st.sampled_from(["A", "B", "VAULT_ADDR", "VAULT_LOG_LEVEL", "VAULT_ROLE", "VAULT_TOKEN"])
+unknown = st.dictionaries(
+    st.sampled_from(["futureA", "futureB", "x/y~z"]),
+    st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), st.lists, max_leaves=4),
+    max_size=2,
+)
+words = st.sampled_from(["app", "sh", "-c", "$(X)", "cp /usr/local/bin/vault-env /vault/", EXE])
+commands = st.lists(words, min_size=1, max_size=3)
+
+
+def part(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object with unknown fields, whose known ones may be absent or null."""
+    known = st.fixed_dictionaries(required, optional={name: st.none() | one for name, one in optional.items()})
+    return st.builds(lambda extra, fields: {**extra, **fields}, unknown, known)
+
+
+selectors = part({"name": object_names}, key=st.sampled_from(["a", "b", "c"]), optional=st.booleans())
+variables = part(
+    {"name": names},
+    value=texts,
+    valueFrom=part({}, secretKeyRef=selectors, configMapKeyRef=selectors, fieldRef=unknown),
+)
+mounts = part(
+    {"name": st.sampled_from(["vault-env", "vault-tls", "data"])},
+    mountPath=st.sampled_from(["/data", "/vault/x", "/vault/x.json", "/vaults", "/vault-env/x"]),
+    subPath=st.sampled_from(["", "x"]),
+)
+handlers = part({}, exec=part({}, command=commands))
+containers = part(
+    {
+        "name": st.sampled_from(["app", "sidecar", "copy-vault-env", "a/b"]),
+        "command": commands,
+        "env": st.lists(variables, min_size=1, max_size=4) | st.just([{"name": "A", "value": "vault:a#b"}]),
+    },
+    args=commands,
+    envFrom=st.lists(part({}, secretRef=selectors, configMapRef=selectors), max_size=2),
+    volumeMounts=st.lists(mounts, max_size=2),
+    livenessProbe=handlers,
+    lifecycle=part({}, preStop=handlers),
+)
+volumes = part({"name": st.sampled_from(["vault-env", "vault-tls", "vault-env-tls", "data"])})
+pod_annotations = st.dictionaries(
+    st.sampled_from([PREFIX + row.suffix for row in TABLE] + [PREFIX + "nonsense", INJECTED, "a/b"]),
+    st.sampled_from(["true", "false", "app", "5", "10s", "secret/data/a", "vault-ca", "data:token", "Always"]),
+    max_size=2,
+) | st.fixed_dictionaries(
+    {},
+    optional={
+        PREFIX + "vault-env-from-path": st.just("secret/data/a"),
+        PREFIX + "vault-tls-secret": st.just("vault-ca"),
+        PREFIX + "token-auth-mount": st.just("data:token"),
+        PREFIX + "mutate-probes": st.just("true"),
+        INJECTED: st.just("app"),
+    },
+)
+pods = part(
+    {
+        "spec": part(
+            {"containers": st.lists(containers, min_size=1, max_size=3)},
+            initContainers=st.lists(containers, max_size=2),
+            volumes=st.lists(volumes, max_size=3),
+            serviceAccountName=st.just("shop"),
+            securityContext=part({}, runAsUser=st.integers(0, 5)),
+        )
+    },
+    metadata=part({}, annotations=pod_annotations),
+)
+
+
+def every_container(pod: Any) -> list[Any]:
+    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(pods)
+def test_the_patch_applies_and_a_second_pass_changes_nothing(pod: Any) -> None:
+    with contextlib.suppress(Refused):
+        mutation = mutate(pod, CLUSTER)
+        assert bool(mutation.patch) == bool(mutation.injected) == (mutation.reason == "injected")
+        result = apply(pod, mutation)
+        again = mutate(result, CLUSTER)
+        assert again.patch == []
+        assert again.reason in {"already-injected", mutation.reason}
+
+
+@settings(max_examples=200, deadline=None)
+@given(pods)
+def test_what_is_not_ours_survives(pod: Any) -> None:
+    with contextlib.suppress(Refused):
+        result = apply(pod, mutate(pod, CLUSTER))
+        assert strip(result, pod) == without_replaced(pod)
+
+
+def strip(result: Any, pod: Any) -> Any:
+    """Take everything out of a mutated pod that we may have added."""
+    result = copy.deepcopy(result)
+    kept = result["spec"].get("initContainers") or []
+    added = len(kept) - len(pod["spec"].get("initContainers") or [])
+    restore(result["spec"], pod["spec"], "initContainers", kept[added:])
+    old_volumes = pod["spec"].get("volumes") or []
+    restore(result["spec"], pod["spec"], "volumes", (result["spec"].get("volumes") or [])[: len(old_volumes)])
+    for new, old in zip(every_container(result), every_container(pod), strict=True):
+        env = (new.get("env") or [])[: len(old.get("env") or [])]
+        restore(new, old, "env", [one for one in env if one["name"] not in NAMES])
+        restore(new, old, "volumeMounts", (new.get("volumeMounts") or [])[: len(old.get("volumeMounts") or [])])
+        if new["command"] != old["command"]:
+            assert new["command"] == [EXE]
+            assert new["args"] == [*old["command"], *(old.get("args") or [])]
+        for key in ("command", "args", "livenessProbe", "lifecycle"):
+            restore(new, old, key, old.get(key))
+    restore_annotations(result, pod)
+    return result
+
+
+def restore(new: Any, old: Any, key: str, value: Any) -> None:
+    """Put a member back; an absent, null or empty list is what it was."""
+    new.pop(key, None)
+    if key in old:
+        new[key] = value or old[key]
+        if key == "env" and not value:
+            new[key] = [] if old[key] else old[key]
+
+
+def restore_annotations(result: Any, pod: Any) -> None:
+    metadata = pod.get("metadata")
+    new = result.get("metadata")
+    if new is not None and new.get("annotations") is not None:
+        new["annotations"].pop(INJECTED, None)
+    if metadata is None:
+        result.pop("metadata", None)
+        if "metadata" in pod:
+            result["metadata"] = None
+    elif not metadata.get("annotations"):
+        restore(new, metadata, "annotations", None)
+    elif INJECTED in metadata["annotations"]:
+        new["annotations"][INJECTED] = metadata["annotations"][INJECTED]
+
+
+def without_replaced(pod: Any) -> Any:
+    """The pod without the variables that may be replaced."""
+    pod = copy.deepcopy(pod)
+    for one in every_container(pod):
+        if one.get("env"):
+            one["env"] = [variable for variable in one["env"] if variable["name"] not in NAMES]
+    return pod
+
+
+@settings(max_examples=200, deadline=None)
+@given(pods)
+def test_every_reference_is_wrapped_once(pod: Any) -> None:
+    with contextlib.suppress(Refused):
+        mutation = mutate(pod, CLUSTER)
+        result = apply(pod, mutation)
+        old_ones = every_container(pod)
+        for new, old in zip(every_container(result)[-len(old_ones) :], old_ones, strict=True):
+            executables = [word for word in [*new["command"], *(new.get("args") or ())] if word in EXECUTABLES]
+            refers = any((variable.get("value") or "").startswith("vault:") for variable in old["env"])
+            if refers and old["command"][0] != "sh":  # the copying ones run in a shell
+                assert executables
+            if new["command"] != old["command"]:
+                assert old["command"][0] not in EXECUTABLES
+
+
+MEMBERS = [
+    "metadata",
+    "annotations",
+    "spec",
+    "containers",
+    "initContainers",
+    "volumes",
+    "name",
+    "command",
+    "args",
+    "env",
+    "value",
+    "envFrom",
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(json_values)
+def test_any_json_is_answered_or_refused(document: Any) -> None:
+    with contextlib.suppress(Refused):
+        mutation = mutate(document, CLUSTER)
+        assert all(isinstance(one, PatchOperation) for one in mutation.patch)
+        assert msgspec.json.encode(mutation.patch)

@@ -1,0 +1,108 @@
+"""Wrapping one container."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonpatch
+import msgspec
+import pytest
+
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.mutate.container import is_wrapped, wrap_command, wrap_handlers
+from vault_secrets_webhook.webhook.mutate.patch import Patch
+from vault_secrets_webhook.webhook.mutate.spec import Container
+
+EXE = "/vault/vault-env"
+
+
+def decode(document: dict[str, Any]) -> Container:
+    return msgspec.convert({"name": "app", **document}, Container)
+
+
+def apply(patch: Patch, document: dict[str, Any]) -> Any:
+    return jsonpatch.JsonPatch(msgspec.json.decode(msgspec.json.encode(patch.operations))).apply(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "marked", "expected"),
+    [
+        ({}, (), False),
+        ({"command": []}, (), False),
+        ({"command": ["app"]}, (), False),
+        ({"command": [EXE]}, (), True),
+        ({"command": ["/vault/secret-init"]}, (), True),
+        ({"command": ["/bao/secret-init"]}, (), True),
+        ({"command": ["/aws/secret-init"]}, (), True),
+        ({"command": ["vault-env"]}, (), False),
+        ({"command": ["app", EXE]}, (), False),
+        ({"args": [EXE]}, (), False),
+        ({"command": ["/otel/wrap"], "args": [EXE, "app"]}, (), False),
+        ({"command": ["/otel/wrap"], "args": [EXE, "app"]}, ("app",), True),
+        ({"command": ["/otel/wrap", EXE, "app"]}, ("app",), True),
+        ({"command": ["/otel/wrap", EXE, "app"]}, ("other",), False),
+        ({"command": ["app"]}, ("app",), False),
+        ({"name": None, "command": ["app"]}, ("",), False),
+    ],
+)
+def test_is_wrapped(document: dict[str, Any], marked: tuple[str, ...], expected: bool) -> None:
+    assert is_wrapped(decode(document), marked) is expected
+
+
+@pytest.mark.parametrize(
+    ("document", "args"),
+    [
+        ({"command": ["app"]}, ["app"]),
+        ({"command": ["app"], "args": None}, ["app"]),
+        ({"command": ["app"], "args": []}, ["app"]),
+        ({"command": ["app", "-v"], "args": ["a", "b"]}, ["app", "-v", "a", "b"]),
+        ({"command": ["sh", "-c", "echo $(HOME) $$x"], "args": ["$(POD)"]}, ["sh", "-c", "echo $(HOME) $$x", "$(POD)"]),
+    ],
+)
+def test_wrap_command(document: dict[str, Any], args: list[str]) -> None:
+    patch = Patch()
+    wrap_command(patch, "", decode(document))
+    assert apply(patch, document) == {"command": [EXE], "args": args}
+
+
+@pytest.mark.parametrize("document", [{}, {"command": None}, {"command": []}, {"args": ["a"]}])
+def test_a_container_without_command_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=r"^container 'app' has no command: ") as caught:
+        wrap_command(Patch(), "", decode(document))
+    assert caught.value.code == 422
+
+
+def test_wrap_handlers() -> None:
+    document = {
+        "livenessProbe": {"exec": {"command": ["live", "a"]}, "periodSeconds": 3},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
+        "startupProbe": {"exec": {"command": [EXE, "started"]}},
+        "lifecycle": {"postStart": {"exec": {"command": ["post"]}}, "preStop": {"exec": {"command": ["pre"]}}},
+    }
+    patch = Patch()
+    wrap_handlers(patch, "", decode(document))
+    assert apply(patch, document) == {
+        "livenessProbe": {"exec": {"command": [EXE, "live", "a"]}, "periodSeconds": 3},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
+        "startupProbe": {"exec": {"command": [EXE, "started"]}},
+        "lifecycle": {
+            "postStart": {"exec": {"command": [EXE, "post"]}},
+            "preStop": {"exec": {"command": [EXE, "pre"]}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"livenessProbe": None, "lifecycle": None},
+        {"livenessProbe": {"exec": None}, "lifecycle": {"preStop": None}},
+        {"livenessProbe": {"exec": {"command": None}}},
+        {"startupProbe": {"exec": {"command": []}}},
+    ],
+)
+def test_no_handlers(document: dict[str, Any]) -> None:
+    patch = Patch()
+    wrap_handlers(patch, "", decode(document))
+    assert patch.operations == []

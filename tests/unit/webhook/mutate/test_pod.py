@@ -1,0 +1,367 @@
+"""Pods as a whole: which containers are changed, and when nothing is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.fakes.cluster import NAMESPACE, FakeCluster, apply, mutate
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX
+
+EXE = "/vault/vault-env"
+REFERENCE = [{"name": "A", "value": "vault:secret/data/a#b"}]
+
+
+def container(name: str = "app", **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": "i", "command": [name], **more}
+
+
+def referring(name: str = "app", **more: Any) -> dict[str, Any]:
+    return container(name, env=copy.deepcopy(REFERENCE), **more)
+
+
+def pod(*containers: dict[str, Any], annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"generateName": "app-"}
+    if annotations:
+        metadata["annotations"] = {PREFIX + key: text for key, text in annotations.items()}
+    return {"metadata": metadata, "spec": {"containers": list(containers), **spec}}
+
+
+def names(result: Any, kind: str = "initContainers") -> list[str]:
+    return [one["name"] for one in result["spec"].get(kind) or ()]
+
+
+def wrapped(result: Any) -> list[str]:
+    every = [*(result["spec"].get("initContainers") or ()), *result["spec"]["containers"]]
+    return [one["name"] for one in every if (one.get("command") or [""])[0] == EXE]
+
+
+def environment(one: Any) -> dict[str, str]:
+    return {variable["name"]: variable.get("value") for variable in one["env"]}
+
+
+UNTOUCHED: list[tuple[str, dict[str, Any], str]] = [
+    ("skip", pod(referring(), annotations={"mutate": "skip"}), "skipped"),
+    ("skip-before-wrong", pod(referring(), annotations={"mutate": "skip", "run-as-user": "x"}), "skipped"),
+    ("skip-before-windows", pod(referring(), annotations={"mutate": "skip"}, os={"name": "windows"}), "skipped"),
+    ("windows", pod(referring(), os={"name": "windows"}), "windows"),
+    ("windows-before-wrong", pod(referring(), os={"name": "windows"}, annotations={"run-as-user": "x"}), "windows"),
+    ("windows-selector", pod(referring(), nodeSelector={"kubernetes.io/os": "windows"}), "windows"),
+    ("windows-old-selector", pod(referring(), nodeSelector={"beta.kubernetes.io/os": "windows"}), "windows"),
+    ("plain", pod(container()), "no-references"),
+    ("no-containers", pod(), "no-references"),
+    ("no-containers-but-from-path", pod(annotations={"vault-env-from-path": "a"}), "no-references"),
+    ("null-containers", {"metadata": {}, "spec": {"containers": None}}, "no-references"),
+    ("nothing", {}, "no-references"),
+    ("nulls", {"metadata": None, "spec": None}, "no-references"),
+    ("wrapped", pod(referring(command=[EXE], args=["app"])), "already-injected"),
+    ("wrapped-by-the-other", pod(referring(command=["/bao/secret-init"], args=["app"])), "already-injected"),
+    ("env-without-value", pod(container(env=[{"name": "A"}])), "no-references"),
+]
+
+
+@pytest.mark.parametrize(("document", "reason"), [row[1:] for row in UNTOUCHED], ids=[row[0] for row in UNTOUCHED])
+def test_untouched(document: dict[str, Any], reason: str) -> None:
+    mutation = mutate(document)
+    assert (mutation.patch, mutation.injected, mutation.reason) == ([], [], reason)
+
+
+@pytest.mark.parametrize("text", ["Skip", "true", "", " skip"])
+def test_only_the_exact_word_skips(text: str) -> None:
+    assert mutate(pod(referring(), annotations={"mutate": text})).reason == "injected"
+
+
+@pytest.mark.parametrize(
+    "more", [{"os": {"name": "linux"}}, {"nodeSelector": {"kubernetes.io/os": "linux", "a": "windows"}}]
+)
+def test_linux_is_injected(more: dict[str, Any]) -> None:
+    assert mutate(pod(referring(), **more)).reason == "injected"
+
+
+def test_only_containers_with_references_are_changed() -> None:
+    document = pod(container("a"), referring("b"), container("c"), initContainers=[container("i"), referring("j")])
+    mutation = mutate(document)
+    result = apply(document, mutation)
+    assert mutation.injected == ["j", "b"]
+    assert wrapped(result) == ["j", "b"]
+    assert names(result) == ["copy-vault-env", "i", "j"]
+    assert result["metadata"]["annotations"] == {INJECTED: "j,b"}
+    assert result["spec"]["containers"][0] == document["spec"]["containers"][0]
+    assert result["spec"]["initContainers"][1] == document["spec"]["initContainers"][0]
+
+
+def test_from_path_forces_every_container_and_asks_nobody() -> None:
+    cluster = FakeCluster()
+    document = pod(
+        container("a", envFrom=[{"secretRef": {"name": "s"}}]),
+        container("b"),
+        initContainers=[container("i")],
+        annotations={"vault-env-from-path": "secret/data/a#2"},
+    )
+    mutation = mutate(document, cluster)
+    assert mutation.injected == ["i", "a", "b"]
+    assert cluster.asked == []
+    result = apply(document, mutation)
+    assert environment(result["spec"]["containers"][1])["VAULT_ENV_FROM_PATH"] == "secret/data/a#2"
+    assert mutate(result).patch == []
+
+
+def test_from_path_still_checks_references() -> None:
+    document = pod(
+        container(env=[{"name": "A", "value": "vault:x"}]), annotations={"vault-env-from-path": "secret/data/a"}
+    )
+    with pytest.raises(Refused, match="variable 'A'"):
+        mutate(document)
+
+
+def test_objects_are_asked_for_in_the_namespace_of_the_review() -> None:
+    cluster = FakeCluster(secrets={"s": {"k": b"vault:a#b"}})
+    document = pod(container(envFrom=[{"secretRef": {"name": "s"}}]))
+    document["metadata"]["namespace"] = "elsewhere"
+    mutation = mutate(document, cluster)
+    assert mutation.injected == ["app"]
+    assert cluster.asked == [("Secret", NAMESPACE, "s")]
+
+
+def test_nothing_of_an_object_gets_into_the_pod(canary: str) -> None:
+    cluster = FakeCluster(secrets={"s": {"k": f"${{vault:a#b}}{canary}".encode()}})
+    document = pod(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]))
+    result = apply(document, mutate(document, cluster))
+    assert wrapped(result) == ["app"]
+    assert canary not in repr(result)
+    assert result["spec"]["containers"][0]["env"][0] == document["spec"]["containers"][0]["env"][0]
+
+
+def test_the_token_of_the_webhook_stays_with_it(canary: str) -> None:
+    mutation = mutate(pod(referring()), environ={"VAULT_TOKEN": canary})
+    assert canary not in repr(mutation)
+
+
+def test_the_token_of_a_container_stays() -> None:
+    document = pod(container(env=[{"name": "VAULT_TOKEN", "value": "vault:login"}]))
+    result = apply(document, mutate(document))
+    assert environment(result["spec"]["containers"][0])["VAULT_TOKEN"] == "vault:login"
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "environ", "expected"),
+    [
+        ({}, {}, {}, "default"),
+        ({"serviceAccountName": "shop"}, {}, {}, "shop"),
+        ({"serviceAccount": "old"}, {}, {}, "old"),
+        ({"serviceAccountName": "shop"}, {}, {"VAULT_ROLE": "all"}, "all"),
+        ({"serviceAccountName": "shop"}, {"vault-role": "one"}, {"VAULT_ROLE": "all"}, "one"),
+        ({"serviceAccountName": "shop"}, {"vault-role": ""}, {"VAULT_ROLE": "all"}, "shop"),
+    ],
+)
+def test_role(spec: Any, annotations: dict[str, str], environ: dict[str, str], expected: str) -> None:
+    document = pod(referring(), annotations=annotations, **spec)
+    result = apply(document, mutate(document, environ=environ))
+    assert environment(result["spec"]["containers"][0])["VAULT_ROLE"] == expected
+
+
+def test_probes_only_when_asked_for_and_only_of_changed_containers() -> None:
+    probe: dict[str, Any] = {"livenessProbe": {"exec": {"command": ["live"]}}}
+    plain = pod(referring(**probe))
+    assert apply(plain, mutate(plain))["spec"]["containers"][0]["livenessProbe"] == probe["livenessProbe"]
+    asked = pod(referring("a", **probe), container("b", **probe), annotations={"mutate-probes": "true"})
+    first, second = apply(asked, mutate(asked))["spec"]["containers"]
+    assert first["livenessProbe"] == {"exec": {"command": [EXE, "live"]}}
+    assert second["livenessProbe"] == probe["livenessProbe"]
+
+
+def test_token_auth_mount() -> None:
+    document = pod(
+        referring(),
+        initContainers=[container("i")],
+        volumes=[{"name": "tokens"}],
+        annotations={"token-auth-mount": "tokens:app"},
+    )
+    result = apply(document, mutate(document))
+    assert names(result) == ["copy-vault-token", "copy-vault-env", "i"]
+    assert environment(result["spec"]["containers"][0])["VAULT_TOKEN_FILE"] == "/vault/.vault-token"
+
+
+def test_mount_points_below_the_volume_are_made() -> None:
+    document = pod(
+        referring("a", volumeMounts=[{"name": "x", "mountPath": "/vault/secrets"}]),
+        referring("b", volumeMounts=[{"name": "x", "mountPath": "/vault/x/y/"}, {"name": "x", "mountPath": "/data"}]),
+        container("c", volumeMounts=[{"name": "x", "mountPath": "/vault/unchanged"}]),
+        volumes=[{"name": "x"}],
+        annotations={"vault-tls-secret": "ca"},
+    )
+    mutation = mutate(document)
+    result = apply(document, mutation)
+    points = result["spec"]["initContainers"][0]["command"][4:]
+    assert points == ["/vault/secrets", "/vault/tls", "/vault/x/y"]
+    mounts = [mount for one in result["spec"]["containers"][:2] for mount in one["volumeMounts"]]
+    assert [mount.get("readOnly") for mount in mounts if mount["name"] == "vault-env"] == [True, True]
+    assert mutation.warnings == []
+
+
+def test_a_file_below_the_volume_makes_it_writable_with_a_warning() -> None:
+    file = {"name": "x", "mountPath": "/vault/app.json", "subPath": "app.json"}
+    document = pod(referring("a", volumeMounts=[file]), referring("b"), volumes=[{"name": "x"}])
+    mutation = mutate(document)
+    first, second = apply(document, mutation)["spec"]["containers"]
+    assert first["volumeMounts"][1] == {"name": "vault-env", "mountPath": "/vault/"}
+    assert second["volumeMounts"] == [{"name": "vault-env", "mountPath": "/vault/", "readOnly": True}]
+    assert len(mutation.warnings) == 1
+    assert "'/vault/app.json'" in mutation.warnings[0]
+
+
+def test_a_container_added_by_another_webhook_is_the_only_one_changed() -> None:
+    document = pod(
+        referring(),
+        volumes=[{"name": "tokens"}],
+        annotations={"vault-tls-secret": "ca", "token-auth-mount": "tokens:app"},
+    )
+    once = apply(document, mutate(document))
+    extended = copy.deepcopy(once)
+    extended["spec"]["containers"].append(referring("sidecar"))
+    mutation = mutate(extended)
+    twice = apply(extended, mutation)
+    assert mutation.injected == ["sidecar"]
+    assert twice["spec"]["initContainers"] == once["spec"]["initContainers"]
+    assert twice["spec"]["volumes"] == once["spec"]["volumes"]
+    assert twice["spec"]["containers"][0] == once["spec"]["containers"][0]
+    assert twice["spec"]["containers"][1]["volumeMounts"] == once["spec"]["containers"][0]["volumeMounts"]
+    assert twice["metadata"]["annotations"][INJECTED] == "app,sidecar"
+    assert mutate(twice).patch == []
+
+
+def test_an_init_container_added_in_front_gets_vault_env_in_time() -> None:
+    document = pod(referring())
+    once = apply(document, mutate(document))
+    once["spec"]["initContainers"].insert(0, referring("early"))
+    twice = apply(once, mutate(once))
+    assert names(twice) == ["copy-vault-env-1", "early", "copy-vault-env"]
+    assert names(twice, "volumes") == ["vault-env"]
+    assert {one["volumeMounts"][0]["name"] for one in twice["spec"]["initContainers"]} == {"vault-env"}
+
+
+def test_a_wrapper_around_ours_is_not_wrapped_again() -> None:
+    document = pod(referring())
+    once = apply(document, mutate(document))
+    app = once["spec"]["containers"][0]
+    app["command"], app["args"] = ["/otel/wrap"], [*app["command"], *app["args"]]
+    assert mutate(once).reason == "already-injected"
+
+
+def test_a_mark_copied_from_another_pod_does_not_stop_injection() -> None:
+    document = pod(referring(), annotations={"injected": "app"})
+    result = apply(document, mutate(document))
+    assert wrapped(result) == ["app"]
+    assert names(result) == ["copy-vault-env"]
+
+
+def test_a_pod_of_the_existing_webhook_is_completed() -> None:
+    """Both webhooks are installed: theirs ran first, then a third one added a container."""
+    theirs = {
+        "name": "copy-vault-env",
+        "command": ["sh", "-c", "cp /usr/local/bin/vault-env /vault/"],
+        "volumeMounts": [{"name": "vault-env", "mountPath": "/vault/"}],
+    }
+    document = pod(
+        referring("app", command=[EXE], args=["app"]),
+        referring("sidecar"),
+        initContainers=[theirs],
+        volumes=[{"name": "vault-env", "emptyDir": {}}],
+        annotations={"vault-tls-secret": "ca"},
+    )
+    mutation = mutate(document)
+    result = apply(document, mutation)
+    assert mutation.injected == ["sidecar"]
+    assert names(result) == ["copy-vault-env"]
+    # Their copying container makes no mount point for the certificate.
+    assert result["spec"]["containers"][1]["volumeMounts"][0] == {"name": "vault-env", "mountPath": "/vault/"}
+    assert mutation.warnings != []
+
+
+def test_a_volume_of_the_author_that_is_called_vault_env() -> None:
+    document = pod(referring(), volumes=[{"name": "vault-env", "emptyDir": {}}])
+    result = apply(document, mutate(document))
+    assert names(result, "volumes") == ["vault-env", "vault-env-1"]
+    assert result["spec"]["containers"][0]["volumeMounts"][0]["name"] == "vault-env-1"
+    assert mutate(result).patch == []
+
+
+REFUSED: list[tuple[str, dict[str, Any], str, int]] = [
+    ("no-command", pod(container(), {"name": "bare", "env": REFERENCE}), "container 'bare' has no command", 422),
+    ("reference", pod(container(env=[{"name": "A", "value": "vault:a"}])), "container 'app', variable 'A': ", 422),
+    ("annotation", pod(container(), annotations={"run-as-user": "root"}), f"annotation {PREFIX}run-as-user: ", 422),
+    ("agent", pod(container(), annotations={"vault-agent": "true"}), f"annotation {PREFIX}vault-agent is not ", 422),
+    ("address", pod(referring(), annotations={"vault-addr": "https://e"}), f"annotation {PREFIX}vault-addr: ", 403),
+    ("mount", pod(referring(volumeMounts=[{"name": "x", "mountPath": "/vault"}])), "container 'app' mounts ", 422),
+    ("types", pod(container(env="x")), "the pod cannot be read: Expected `array | null`", 422),
+]
+
+
+@pytest.mark.parametrize(("document", "words", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refused(document: dict[str, Any], words: str, code: int) -> None:
+    with pytest.raises(Refused) as caught:
+        mutate(document)
+    assert str(caught.value).startswith(words)
+    assert caught.value.code == code
+
+
+def test_a_hostile_name_cannot_break_the_message() -> None:
+    with pytest.raises(Refused) as caught:
+        mutate(pod({"name": "a\nb" * 1000, "env": REFERENCE}))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_template_is_left_to_vault_env() -> None:
+    assert mutate(pod(container(env=[{"name": "A", "value": "vault:a#${.x | upper}"}]))).injected == ["app"]
+
+
+def test_unknown_annotations_warn() -> None:
+    mutation = mutate(pod(container(), annotations={"vault-rol": "x"}))
+    assert len(mutation.warnings) == 1
+    assert mutation.reason == "no-references"
+
+
+def test_a_thousand_containers_worth_of_environment() -> None:
+    env = [{"name": f"V{number}", "value": "text " * 3} for number in range(30)]
+    containers = [container(f"c{number}", env=[*env, *REFERENCE]) for number in range(1000)]
+    document = pod(*containers)
+    mutation = mutate(document)
+    assert len(mutation.injected) == 1000
+    result = apply(document, mutation)
+    assert wrapped(result) == mutation.injected
+    assert all("VAULT_ADDR" in environment(one) for one in result["spec"]["containers"])
+    assert mutate(result).patch == []
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {}, {"annotations": None}, {"annotations": {}}, {"annotations": {"a": "b"}}]
+)
+def test_the_mark_fits_any_metadata(metadata: Any) -> None:
+    document = {"metadata": metadata, "spec": {"containers": [referring()]}}
+    result = apply(document, mutate(document))
+    kept = (metadata or {}).get("annotations") or {}
+    assert result["metadata"]["annotations"] == {**kept, INJECTED: "app"}
+
+
+def test_no_metadata() -> None:
+    document = {"spec": {"containers": [referring()]}}
+    assert apply(document, mutate(document))["metadata"] == {"annotations": {INJECTED: "app"}}
+
+
+@pytest.mark.parametrize("key", ["env", "args", "volumeMounts", "envFrom"])
+@pytest.mark.parametrize("empty", [None, []])
+def test_empty_lists(key: str, empty: Any) -> None:
+    one = referring()
+    if key != "env":
+        one[key] = empty
+    document = pod(one, volumes=empty, initContainers=empty)
+    if key == "env":
+        one["env"] = empty
+        document["metadata"]["annotations"] = {PREFIX + "vault-env-from-path": "a"}
+    result = apply(document, mutate(document))
+    assert wrapped(result) == ["app"]
+    assert names(result, "volumes") == ["vault-env"]

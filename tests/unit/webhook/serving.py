@@ -1,0 +1,140 @@
+"""What tests of the server share: certificates, reviews, settings, and a loop to run in."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import datetime as dt
+import functools
+import ipaddress
+import json
+import ssl
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+from vault_secrets_webhook.webhook.server import Timing
+from vault_secrets_webhook.webhook.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
+# Short where a test waits for the end, long where it must not be what ends the test.
+QUICK = Timing(drain=0.05, finish=5.0, linger=0.2, certificate_poll=0.02, header_poll=0.02)
+PATIENCE = 30.0
+
+
+def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run an async test in a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await test(*args, **kwargs)
+
+        asyncio.run(limited())
+
+    return run
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; `in_loop` limits the time."""
+    while not condition():  # noqa: ASYNC110 - nobody tells when it becomes true
+        await asyncio.sleep(0.005)
+
+
+class Pair(NamedTuple):
+    """A self-signed certificate and its key, in files."""
+
+    certificate: Path
+    key: Path
+
+    def trust(self) -> ssl.SSLContext:
+        """Make a client context that trusts this certificate and no other."""
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+
+def make_pair(directory: Path, name: str = "tls", days: int = 30, password: bytes | None = None) -> Pair:
+    """Write a certificate for this machine's loopback, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
+    pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    return pair
+
+
+def make_settings(pair: Pair | None = None, **variables: str) -> Settings:
+    """Make settings for a server on a free loopback port."""
+    environ = {"LISTEN_ADDRESS": "127.0.0.1:0", "VAULT_ADDR": "https://vault:8200", **variables}
+    if pair is not None:
+        environ |= {"TLS_CERT_FILE": str(pair.certificate), "TLS_PRIVATE_KEY_FILE": str(pair.key)}
+    return Settings.from_environment(environ)
+
+
+def make_request(**fields: Any) -> dict[str, Any]:
+    """Make the `request` of a review of the creation of a pod."""
+    return {
+        "uid": UID,
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": "CREATE",
+        "namespace": "shop",
+        "userInfo": {"username": "admin"},
+        "object": {"metadata": {"generateName": "web-"}, "spec": {"containers": []}},
+        "oldObject": None,
+        "dryRun": False,
+        **fields,
+    }
+
+
+def make_review(version: str = "v1", **fields: Any) -> bytes:
+    """Make a review of the creation of a pod as the API server sends it."""
+    review = {
+        "kind": "AdmissionReview",
+        "apiVersion": f"admission.k8s.io/{version}",
+        "request": make_request(**fields),
+    }
+    return json.dumps(review).encode()
+
+
+def read_patch(answer: bytes | str) -> Any:
+    """Read the JSON patch of an answer."""
+    return json.loads(base64.b64decode(json.loads(answer)["response"]["patch"]))
+
+
+async def add_label(pod: bytes, namespace: str) -> PodMutation:
+    """Stand in for the mutation of pods."""
+    return PodMutation([PatchOperation("add", "/metadata/labels/x", "y")], ["careful"], ["app"], "injected")
+
+
+@contextlib.asynccontextmanager
+async def open_session(pair: Pair | None = None) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a client that trusts a certificate."""
+    connector = aiohttp.TCPConnector(ssl=pair.trust() if pair else True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session

@@ -1,0 +1,93 @@
+"""The settings of the webhook's process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, VARIABLES, Settings
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "expected"),
+    [
+        ({}, "listen_address", ":8443"),
+        ({"LISTEN_ADDRESS": "127.0.0.1:0"}, "listen_address", "127.0.0.1:0"),
+        ({"LISTEN_ADDRESS": ""}, "listen_address", ":8443"),
+        ({}, "telemetry_listen_address", ""),
+        ({"TLS_CERT_FILE": "c", "TLS_PRIVATE_KEY_FILE": "k"}, "tls_cert_file", "c"),
+        ({"TLS_CERT_FILE": "c", "TLS_PRIVATE_KEY_FILE": "k"}, "tls_private_key_file", "k"),
+        ({"KUBECONFIG": "a:b"}, "kubeconfig", "a:b"),
+        ({"KUBERNETES_NAMESPACE": "vault"}, "kubernetes_namespace", "vault"),
+        ({}, "log_level", "info"),
+        ({"LOG_LEVEL": "debug"}, "log_level", "debug"),
+        ({"ENABLE_JSON_LOG": "true"}, "json_log", True),
+        ({}, "vault_addr_allowlist", frozenset()),
+        ({"VAULT_ADDR_ALLOWLIST": "https://A/, http://b:1,"}, "vault_addr_allowlist", {"https://a", "http://b:1"}),
+        ({"VAULT_ALLOW_PRIVATE_ADDR": "1"}, "vault_allow_private_addr", True),
+        ({"VAULT_ALLOW_OBJECT_SKIP_VERIFY": "t"}, "vault_allow_object_skip_verify", True),
+        ({}, "vault_env_cpu_request", "100m"),
+        ({}, "vault_env_memory_request", "256Mi"),
+        ({}, "vault_env_cpu_limit", "500m"),
+        ({"VAULT_ENV_MEMORY_LIMIT": "1Gi"}, "vault_env_memory_limit", "1Gi"),
+        ({"VAULT_ENV_LOG_SERVER": "log:514"}, "vault_env_log_server", "log:514"),
+        ({}, "vault_env_volume_medium", "Memory"),
+        ({"VAULT_ENV_VOLUME_MEDIUM": "Disk"}, "vault_env_volume_medium", ""),
+        ({}, "vault_env_volume_size_limit", "64Mi"),
+    ],
+)
+def test_value(environ: dict[str, str], field: str, expected: Any) -> None:
+    assert getattr(Settings.from_environment(environ), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"ENABLE_JSON_LOG": "yes"}, "ENABLE_JSON_LOG: 'yes' is not a boolean"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a log level"),
+        ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR: an address must be a URL"),
+        ({"VAULT_ADDR_ALLOWLIST": "https://a,b"}, "VAULT_ADDR_ALLOWLIST: an address must be a URL"),
+        ({"VAULT_ENV_CPU_LIMIT": "half"}, "VAULT_ENV_CPU_LIMIT: 'half' is not a quantity"),
+        ({"VAULT_ENV_VOLUME_MEDIUM": "image"}, "VAULT_ENV_VOLUME_MEDIUM: 'image' is not a volume medium"),
+        ({"TLS_CERT_FILE": "c"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
+        ({"TLS_PRIVATE_KEY_FILE": "k"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
+    ],
+)
+def test_wrong_value_names_the_variable(environ: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment(environ)
+    assert words in str(caught.value)
+
+
+def test_a_password_in_the_address_is_not_shown(canary: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({"VAULT_ADDR": f"https://user:{canary}@vault:8200"})
+    assert canary not in str(caught.value)
+
+
+def test_the_policy_holds_what_the_operator_set() -> None:
+    policy = Settings.from_environment(
+        {
+            "VAULT_ADDR": "HTTPS://Vault.Example/",
+            "VAULT_ADDR_ALLOWLIST": "https://other.example",
+            "VAULT_ALLOW_PRIVATE_ADDR": "true",
+            "VAULT_ALLOW_OBJECT_SKIP_VERIFY": "true",
+            "VAULT_SKIP_VERIFY": "true",
+        }
+    ).policy
+    assert policy.own_address == "https://vault.example"
+    assert policy.allowed_addresses == {"https://other.example"}
+    assert (policy.allow_private, policy.allow_skip_verify, policy.skip_verify_default) == (True, True, True)
+
+
+def test_a_token_has_no_place(canary: str) -> None:
+    assert canary not in repr(Settings.from_environment({"VAULT_TOKEN": canary}))
+    assert "VAULT_TOKEN" not in ALL_VARIABLES
+
+
+def test_every_field_has_a_variable() -> None:
+    fields = {variable.field for variable in VARIABLES}
+    assert fields | {"defaults", "policy"} == set(Settings.__struct_fields__)
+    assert all(help_text for _, help_text in ALL_VARIABLES.values())
