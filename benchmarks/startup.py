@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from benchmarks.measure import Case, Figures, peak_memory, time_cases
+from benchmarks.picture import draw_bars
 from tests.servers.openbao import OpenBao
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def main() -> None:
         print_figures(figures, options.runs)
         if options.peer:
             print_ratios(figures, list(environments))
+        if options.picture:
+            title = "From start to the end of the application, which is /bin/true (median)"
+            draw_bars(options.picture, title, {name: row.median for name, row in figures.items()}, ours="vault-env")
         for case in cases[2:]:
             print(f"{case.name:48} peak memory {peak_memory(case):6.1f} MiB")
 
@@ -56,7 +60,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20, help="counted runs of each case (default 20)")
     parser.add_argument("--peer", help="the Go executable to measure beside ours")
-    parser.add_argument("--ours", help="our executable (default: this interpreter and the source tree)")
+    parser.add_argument("--picture", type=Path, help="an SVG file to draw the medians into")
     return parser.parse_args()
 
 

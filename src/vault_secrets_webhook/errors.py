@@ -39,7 +39,7 @@ class InvalidReference(Error):
         self.reason = reason
         self.shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
         self.start = min(start, len(shown))
-        self.end = max(self.start + 1, end)
+        self.end = max(self.start + 1, min(end, len(shown)))
 
     def marker(self) -> str:
         """Two lines: the reference, and `~~~^` under its bad span."""

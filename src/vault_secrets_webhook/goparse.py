@@ -20,6 +20,7 @@ NANOSECONDS = {
 }
 SECOND = NANOSECONDS["s"]
 LONGEST_DURATION = (1 << 63) - 1
+LONGEST_TEXT = 100  # characters of a duration that is worth reading
 DIGITS = frozenset("0123456789")
 
 
@@ -37,6 +38,8 @@ def parse_duration(text: str) -> int:
 
     Raises ValueError for anything else.
     """
+    if not text or len(text) > LONGEST_TEXT:
+        raise ValueError("a duration is needed, for example 10s")
     if is_digits(text):
         return check_range(text, int(text) * SECOND)
     total = 0
@@ -49,8 +52,6 @@ def parse_duration(text: str) -> int:
         whole, _, fraction = number.partition(".")
         total += int(whole or "0") * NANOSECONDS[unit]
         total += int(fraction or "0") * NANOSECONDS[unit] // 10 ** len(fraction)
-    if not text:
-        raise ValueError("a duration is needed, for example 10s")
     return check_range(text, total)
 
 

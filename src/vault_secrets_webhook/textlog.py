@@ -29,7 +29,6 @@ DEBUG, INFO, WARN, ERROR = 10, 20, 30, 40
 LEVELS = {"debug": DEBUG, "info": INFO, "warn": WARN, "warning": WARN, "error": ERROR}
 STDERR = 2
 SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-NEED_QUOTES = frozenset(' "=\\')
 BYTE_ESCAPES = range(0xDC80, 0xDD00)  # how `surrogateescape` carries the bytes 0x80 to 0xFF (PEP 383)
 LAST_BYTE, LAST_OF_BASIC_PLANE = 0xFF, 0xFFFF
 
@@ -40,7 +39,7 @@ class Log:
     Raises ConfigurationError when the level is none of debug, info, warn (or warning) and error, in any case.
     """
 
-    __slots__ = ("as_json", "descriptor", "fields", "threshold")
+    __slots__ = ("as_json", "descriptor", "fields", "second", "threshold")
 
     def __init__(
         self, level: str = "info", *, as_json: bool = False, descriptor: int = STDERR, **fields: Value
@@ -49,6 +48,7 @@ class Log:
         self.as_json = as_json
         self.descriptor = descriptor
         self.fields = fields
+        self.second = (-1, "")
 
     def bind(self, **fields: Value) -> Log:
         """Make a log that writes these fields too."""
@@ -79,14 +79,21 @@ class Log:
 
     def write(self, level: str, message: str, fields: dict[str, Value]) -> None:
         """Write one line. A field that is None is left out. What cannot be written is lost, never an error."""
-        entries: dict[str, Value] = {"time": timestamp(time.time()), "level": level, "msg": message}
-        entries.update((key, value) for key, value in self.fields.items() if value is not None)
-        entries.update((key, value) for key, value in fields.items() if value is not None)
+        entries = {"time": self.timestamp(time.time()), "level": level, "msg": message, **self.fields, **fields}
         line = format_json(entries) if self.as_json else format_text(entries)
         try:
             os.write(self.descriptor, line.encode() + b"\n")
         except OSError:  # a closed, full or broken stream must not stop what is being logged
             return
+
+    def timestamp(self, seconds: float) -> str:
+        """Write seconds since the epoch as RFC 3339 in UTC with milliseconds."""
+        whole = int(seconds)
+        known, text = self.second
+        if known != whole:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+            self.second = (whole, text)
+        return f"{text}.{int((seconds - whole) * 1000):03d}Z"
 
 
 def parse_level(text: str) -> int:
@@ -97,27 +104,25 @@ def parse_level(text: str) -> int:
         raise ConfigurationError(f"{text!r} is not a log level: write debug, info, warn or error") from None
 
 
-def timestamp(seconds: float) -> str:
-    """Write seconds since the epoch as RFC 3339 in UTC with milliseconds."""
-    whole = int(seconds)
-    milliseconds = int((seconds - whole) * 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
-
-
 def format_text(entries: dict[str, Value]) -> str:
     """Write `key=value` pairs. A list becomes its items separated by commas."""
-    return " ".join(f"{quote_text(key)}={quote_text(plain(value))}" for key, value in entries.items())
+    return " ".join(
+        [f"{quote_text(key)}={quote_text(plain(value))}" for key, value in entries.items() if value is not None]
+    )
 
 
 def format_json(entries: dict[str, Value]) -> str:
     """Write one JSON object on one line."""
-    return "{" + ",".join(f"{quote_json(key)}:{json_value(value)}" for key, value in entries.items()) + "}"
+    pairs = [f"{quote_json(key)}:{json_value(value)}" for key, value in entries.items() if value is not None]
+    return "{" + ",".join(pairs) + "}"
 
 
 def plain(value: Value) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
+    if isinstance(value, int | float):
         return str(value)
     return ",".join(value or ())
 
@@ -133,7 +138,7 @@ def json_value(value: Value) -> str:
 
 
 def quote_text(text: str) -> str:
-    if text and text.isprintable() and NEED_QUOTES.isdisjoint(text):
+    if text and text.isprintable() and " " not in text and "=" not in text and '"' not in text and "\\" not in text:
         return text
     return '"' + "".join(escape_go(char) for char in text) + '"'
 

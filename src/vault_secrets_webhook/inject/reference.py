@@ -40,6 +40,8 @@ OPEN = "${"
 INLINE_MARKS = (OPEN + SCHEME, OPEN + WRITE_SCHEME)
 DEFAULT_BODY = "{}"
 QUOTES = frozenset("\"'`")
+TRIM_SPACE = frozenset(" \t\r\n")  # one of these behind the `-` that trims, as Go's lexer has it
+MAX_VERSION_SPAN = 42  # `v`, the digits that `is_digits` takes, and `:`
 HIDDEN = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -184,14 +186,15 @@ def parse_paths(text: str) -> tuple[Read, ...]:
 
 def find_inline(text: str, start: int) -> int:
     """Find the next `${vault:` or `${>>vault:`; -1 when there is none."""
-    found = [at for mark in INLINE_MARKS if (at := text.find(mark, start)) >= 0]
-    return min(found, default=-1)
+    while (start := text.find(OPEN, start)) >= 0 and not text.startswith(INLINE_MARKS, start):
+        start += len(OPEN)
+    return start
 
 
 def check_path(path: str, shown: str, start: int) -> None:
     """Raise InvalidReference for an empty path, and for one that could leave the place it names."""
     if not path.strip("/"):
-        raise InvalidReference("the path is missing: write vault:PATH#KEY", shown, start, start + len(path))
+        raise InvalidReference("the path is missing", shown, start, start + len(path))
     offset = start
     for segment in path.split("/"):
         if segment in {".", ".."}:
@@ -221,20 +224,22 @@ class Parser:
         path_end = self.path_end()
         path = self.text[self.target : path_end]
         if self.text[path_end : path_end + 1] != "#":
-            self.fail(f"no key: write {self.scheme()}{path or 'PATH'}#KEY", path_end, path_end + 1)
+            self.fail(f"no key: write {self.scheme()}PATH#KEY", path_end, path_end + 1)
         check_path(path, self.shown(path_end), self.target - self.start)
         end, marks, is_template = self.selector(path_end + 1)
         return self.build(path, path_end + 1, end, marks, is_template=is_template)
 
     def starts_ciphertext(self) -> bool:
         """Tell whether `v`, digits and `:` follow the scheme."""
-        if self.writes or self.text[self.target : self.target + 1] != "v":
+        if self.text[self.target : self.target + 1] != "v":
             return False
-        version_end = self.text.find(":", self.target)
+        version_end = self.text.find(":", self.target, self.target + MAX_VERSION_SPAN)
         return version_end > 0 and is_digits(self.text[self.target + 1 : version_end])
 
     def ciphertext(self) -> tuple[Ciphertext, int]:
         self.shown_end = self.text.find(":", self.target) + 1
+        if self.writes:
+            self.fail("a ciphertext cannot be written: leave >> out", self.start, self.target)
         end = self.text.find("}", self.target) if self.inline else len(self.text)
         if end < 0:
             self.fail_unbalanced()
@@ -245,11 +250,12 @@ class Parser:
         return Ciphertext(self.text[self.start : end], ciphertext), end
 
     def path_end(self) -> int:
-        stops = "#{}" if self.inline else "#"
         end = self.target
-        while end < len(self.text) and self.text[end] not in stops:
+        while end < len(self.text) and self.text[end] not in "#{}":
             end += 1
-        if self.text[end : end + 1] == "{":
+        if self.inline and end == len(self.text):
+            self.fail_unbalanced()
+        if self.text[end : end + 1] == "{" or (self.text[end : end + 1] == "}" and not self.inline):
             self.fail("a brace in a path; a key must come first, as in vault:PATH#KEY", end, end + 1)
         return end
 
@@ -267,7 +273,7 @@ class Parser:
                 continue
             if char == "#" and depth == 0:
                 marks.append(at)
-                if self.writes and self.text[at + 1 :].lstrip().startswith("{"):
+                if self.writes and self.starts_body(at + 1):
                     return self.body_end(at + 1), marks, is_template
             elif self.inline and char == "{":
                 depth += 1
@@ -283,7 +289,8 @@ class Parser:
     def action_end(self, start: int) -> int:
         """Find the end of a template's action as Go's lexer does: quoted braces and comments do not end it."""
         at = start + len(OPEN)
-        comment = at + 2 if self.text.startswith("- ", at) else at
+        trims = self.text.startswith("-", at) and self.text[at + 1 : at + 2] in TRIM_SPACE
+        comment = at + 2 if trims else at
         if self.text.startswith("/*", comment):
             at = self.text.find("*/", comment)
             at = len(self.text) if at < 0 else at
@@ -300,17 +307,28 @@ class Parser:
             at += 2 if self.text[at] == "\\" and quote != "`" else 1
         return at + 1
 
+    def starts_body(self, start: int) -> bool:
+        while self.text[start : start + 1].isspace():
+            start += 1
+        return self.text.startswith("{", start)
+
     def body_end(self, start: int) -> int:
         """Find the end of a body, which must be a JSON object."""
         from json import JSONDecodeError, JSONDecoder
+
+        from vault_secrets_webhook.wire.jsontext import refuse_constant
 
         self.shown_end = start
         while self.text[start].isspace():
             start += 1
         try:
-            _, end = JSONDecoder().raw_decode(self.text, start)
-        except (JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, JSONDecodeError) else "nested too deep"
+            # Numbers stay text: no more than their form is asked for, and `int` refuses those of many digits.
+            decoder = JSONDecoder(parse_int=str, parse_float=str, parse_constant=refuse_constant)
+            _, end = decoder.raw_decode(self.text, start)
+        except JSONDecodeError as error:
+            self.fail(f"the body behind # is not JSON: {error.msg}", start, start + 1)
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
             self.fail(f"the body behind # is not JSON: {reason}", start, start + 1)
         while end < len(self.text) and self.text[end].isspace():
             end += 1
@@ -325,6 +343,9 @@ class Parser:
         selector = self.text[start:split]
         if not selector:
             self.fail("the key is empty", start, start + 1)
+        if self.writes and not is_template and self.starts_body(start):
+            self.shown_end = start
+            self.fail("no key before the body: write >>vault:PATH#KEY#{...}", start, start + 1)
         behind = end + self.inline
         text = self.text[self.start : behind]
         return Reference(text, self.source(path, split, end), selector, is_template=is_template), behind
@@ -342,6 +363,9 @@ class Parser:
             return marks[-1] if is_version else end
         if self.writes:
             self.fail("behind the second # a JSON object is needed, as in #{}", marks[0], marks[0] + 1)
+        if self.starts_body(marks[0] + 1):
+            self.shown_end = marks[0] + 1
+            self.fail("only a write takes a body: put >> before vault:", self.start, self.target)
         if not is_digits(self.text[marks[0] + 1 : end]):
             self.fail(f"a version is a whole number, as in {SCHEME}PATH#KEY#2", marks[0] + 1, max(end, start + 1))
         return marks[0]

@@ -104,6 +104,8 @@ class Fetched:
 
         Each has a deadline of its own, and fifty of them would otherwise run out one after the other.
         """
+        if self.gave_up is not None:
+            return
         if isinstance(result, Unreachable) or (isinstance(result, RequestRejected) and result.status == SEALED):
             self.gave_up = result
 
@@ -158,7 +160,7 @@ def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Jo
 
     def fetch_source() -> None:
         if fetched.gave_up is not None:
-            fetched.secrets[source] = fetched.gave_up
+            fetched.secrets[source] = Unreachable(f"{source.path}: not asked for any more, because {fetched.gave_up}")
             return
         try:
             if isinstance(source, Read):
@@ -180,9 +182,13 @@ def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str],
     from vault_secrets_webhook.vault import api
 
     def decrypt() -> None:
+        results: list[bytes | Error]
         try:
-            results: list[bytes | Error] = [*api.decrypt_batch(client, transit.mount, transit.key, batch)]
+            if fetched.gave_up is not None:
+                raise Unreachable(f"{transit.mount}: not asked any more, because {fetched.gave_up}")
+            results = [*api.decrypt_batch(client, transit.mount, transit.key, batch)]
         except Error as error:
+            fetched.notice_outage(error)
             results = [error] * len(batch)
         fetched.plaintexts.update(zip(batch, results, strict=True))
 
@@ -235,10 +241,16 @@ def render_path(read: Read, fetched: Fetched) -> dict[str, bytes]:
     secret = expect_secret(FROM_PATH, read, fetched)
     values = {}
     for key, value in secret.data.items():
-        if not key or "=" in key or "\0" in key:
+        if not is_name(key):
             raise SecretError(FROM_PATH, f"{read.path}: the key {key!r} cannot be the name of a variable")
         values[key] = encode_value(value)
     return values
+
+
+def is_name(key: str) -> bool:
+    """Tell whether an environment can have a variable of this name."""
+    is_text = key == key.encode("utf-8", "replace").decode()  # JSON can write lone surrogates
+    return is_text and key != "" and "=" not in key and "\0" not in key
 
 
 def expect_secret(name: str, source: Read | Write, fetched: Fetched) -> Secret:
@@ -265,6 +277,6 @@ def encode_value(value: JSON) -> bytes:
     """Write a value as an environment variable has it: text and numbers as they are, null empty, the rest as JSON."""
     if value is None:
         return b""
-    text = str(value) if isinstance(value, str) else dumps(value)
+    text = value if isinstance(value, str) else dumps(value)
     # Lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

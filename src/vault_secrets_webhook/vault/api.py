@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from vault_secrets_webhook.errors import MalformedResponse, RequestRejected, SecretMissing, VaultError
 from vault_secrets_webhook.goparse import is_digits
-from vault_secrets_webhook.wire.jsontext import dumps
+from vault_secrets_webhook.wire.jsontext import Number, dumps
+
+from .client import strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from vault_secrets_webhook.wire.jsontext import JSON
 
     from .client import Answer, Client
@@ -96,7 +100,7 @@ def write_secret(client: Client, path: str, body: str) -> Secret:
 def unwrap(client: Client, answer: Answer) -> Answer:
     """Exchange a wrapped response (VAULT_WRAP_TTL) for what it wraps; others stay as they are."""
     token = answer.object("wrap_info").get("token")
-    if not isinstance(token, str):
+    if not is_token(token):
         return answer
     unwrapped = client.request("PUT", "sys/wrapping/unwrap", token=token)
     unwrapped.path = answer.path
@@ -186,18 +190,18 @@ def decrypt_batch(client: Client, mount: str, key: str, ciphertexts: list[str]) 
     path = f"{mount}/decrypt/{key}"
     items: list[JSON] = [{"ciphertext": ciphertext} for ciphertext in ciphertexts]
     # A batch in which some items fail is answered with 400 and the same list.
-    answer = client.request("PUT", path, body=dumps({"batch_input": items}).encode(), accept=(400,))
+    answer = client.request("PUT", path, body=encode_text(dumps({"batch_input": items})), accept=(400,))
     results = answer.object("data").get("batch_results")
     if not isinstance(results, list) or len(results) != len(ciphertexts):
         errors = answer.payload.get("errors")
         if answer.status != 400:  # noqa: PLR2004
             raise MalformedResponse(f"{path}: the answer has not one result for each ciphertext", path=path)
-        words = "; ".join(str(item) for item in errors) if isinstance(errors, list) else ""
+        words = "; ".join(client.scrub(text, *ciphertexts) for text in strings(errors))
         raise RequestRejected(f"{path}: refused as a bad request (HTTP 400): {words}", path=path, status=400)
-    return [read_plaintext(result, path) for result in results]
+    return [read_plaintext(client, result, path, given) for result, given in zip(results, ciphertexts, strict=True)]
 
 
-def read_plaintext(result: JSON, path: str) -> bytes | VaultError:
+def read_plaintext(client: Client, result: JSON, path: str, ciphertext: str) -> bytes | VaultError:
     """Read one result of a batch: base64 of the plaintext, or an error of this item alone."""
     from binascii import Error as Base64Error
     from binascii import a2b_base64
@@ -205,9 +209,10 @@ def read_plaintext(result: JSON, path: str) -> bytes | VaultError:
     fields = result if isinstance(result, dict) else {}
     plaintext = fields.get("plaintext")
     if fields.get("error") or not isinstance(plaintext, str):
-        return RequestRejected(f"{path}: {fields.get('error') or 'no plaintext'}", path=path, status=400)
+        words = client.scrub(str(fields.get("error") or "no plaintext"), ciphertext)
+        return RequestRejected(f"{path}: {words}", path=path, status=400)
     try:
-        return a2b_base64(plaintext.encode(), strict_mode=True)
+        return a2b_base64(encode_text(plaintext), strict_mode=True)
     except Base64Error:
         return MalformedResponse(f"{path}: the plaintext is not base64", path=path)
 
@@ -215,10 +220,10 @@ def read_plaintext(result: JSON, path: str) -> bytes | VaultError:
 def login(client: Client, mount: str, fields: dict[str, JSON]) -> Auth:
     """Log in at an auth mount with the fields of its method. The client's token is not changed."""
     path = f"auth/{mount.strip('/')}/login"
-    answer = client.request("PUT", path, body=dumps(fields).encode(), token="")
+    answer = client.request("PUT", path, body=encode_text(dumps(fields)), token="")
     auth = answer.object("auth")
     token = auth.get("client_token")
-    if not isinstance(token, str) or not token:
+    if not is_token(token):
         raise MalformedResponse(f"{path}: the answer has no client_token", path=path)
     return Auth(token, auth)
 
@@ -253,6 +258,18 @@ def read_health(client: Client) -> Health:
     statuses = (429, 472, 473, 501, 503)
     query = "standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200"
     return Health(client.request("GET", "sys/health", query=query, token="", accept=statuses).payload)
+
+
+def is_token(value: JSON) -> TypeGuard[str]:
+    """Tell whether this can be a token: a header has to carry it."""
+    if not isinstance(value, str) or isinstance(value, Number):
+        return False
+    return value.isascii() and value.isprintable() and value != ""
+
+
+def encode_text(text: str) -> bytes:
+    """Encode what goes into a body; bytes of the environment that are no UTF-8 become `?`, which Vault refuses."""
+    return text.encode("utf-8", "replace")
 
 
 def whole_number(value: JSON) -> int:

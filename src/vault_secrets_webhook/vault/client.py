@@ -34,7 +34,9 @@ RETRIED = frozenset((412, 429))
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 REDIRECTS = frozenset((301, 302, 307, 308))
+REDIRECT_SCHEMES = {"http": ("http", "https"), "https": ("https",), "unix": ("unix", "https")}
 MAX_DETAIL = 500
+BLOT = "[hidden]"
 SEALED = 503
 
 STATUS_WORDS = {
@@ -79,7 +81,7 @@ class Client:
         headers = self.headers(self.token if token is None else token, has_body=bool(body))
         if wraps and self.settings.wrap_ttl:
             headers["X-Vault-Wrap-TTL"] = self.settings.wrap_ttl
-        response = self.send_until_final(Request(method, url, headers, body), path)
+        response = self.send_until_final(Request(method, url, headers, body), path, accept)
         if response.status in accept or 200 <= response.status < 300:  # noqa: PLR2004
             return Answer(response, path)
         raise self.rejection(response, path)
@@ -101,19 +103,19 @@ class Client:
             headers["Content-Type"] = "application/json"
         return headers
 
-    def send_until_final(self, request: Request, path: str) -> Response:
-        """Send until an answer is final, or time or tries are over. Raises Unreachable."""
+    def send_until_final(self, request: Request, path: str, accept: tuple[int, ...]) -> Response:
+        """Send until an answer is final or accepted, or time or tries are over. Raises Unreachable."""
         end = self.clock.now() + self.settings.timeout
         for pause in self.pauses():
-            left = end - self.clock.now()
             try:
-                response = self.send_once(request, left)
+                response = self.send_once(request, end)
             except Unreachable as error:
                 if pause is None or not error.may_pass or self.clock.now() + pause >= end:
                     raise Unreachable(f"{path}: {error}", path=path) from None
             else:
                 wait = max(pause or 0.0, retry_after(response))
-                if pause is None or not is_passing(response) or self.clock.now() + wait >= end:
+                is_final = response.status in accept or not is_passing(response)
+                if is_final or pause is None or self.clock.now() + wait >= end:
                     return response
                 pause = wait  # noqa: PLW2901 - the server knows better
             self.clock.sleep(pause)
@@ -127,29 +129,40 @@ class Client:
             tries += 1
         yield None
 
-    def send_once(self, request: Request, timeout: float) -> Response:
-        """Send, and follow one redirect: a standby names the active server so. Never from https to http."""
+    def send_once(self, request: Request, end: float) -> Response:
+        """Send, and follow one redirect: a standby names the active server so. Never from https to http.
+
+        `end` is the moment by which the answer must be here.
+        """
         if self.limiter:
             self.limiter.wait()
-        response = self.transport.send(request, timeout)
+        response = self.transport.send(request, end - self.clock.now())
         if response.status not in REDIRECTS or not self.settings.follows_redirects:
             return response
+        target = self.redirect_target(URL(request.url), response)
+        redirected = Request(request.method, str(target), request.headers, request.body)
+        return self.transport.send(redirected, end - self.clock.now())
+
+    def redirect_target(self, origin: URL, response: Response) -> URL:
+        """Find where a redirect leads. Raises Unreachable for nowhere, and for what is safe less than the origin."""
         location = response.headers.get("location", "")
         if location.startswith("/"):
-            location = self.settings.address + location
+            location = f"{str(origin).removesuffix(origin.path)}{location}"
         try:
             target = URL(location)
         except ValueError:
-            raise Unreachable(f"{self.settings.address} answers {response.status} to nowhere") from None
-        if request.url.startswith("https:") and target.scheme != "https":
-            raise Unreachable(f"{self.settings.address} redirects to plain http, which is not followed")
-        return self.transport.send(Request(request.method, location, request.headers, request.body), timeout)
+            raise Unreachable(f"{self.settings.address} answers {response.status} to nowhere", may_pass=False) from None
+        if target.scheme not in REDIRECT_SCHEMES[origin.scheme]:
+            raise Unreachable(
+                f"{self.settings.address} redirects to {target.scheme}, which is not followed", may_pass=False
+            )
+        return target
 
     def rejection(self, response: Response, path: str) -> VaultError:
         """Make the error of an answer with an error status."""
         payload = parse_object(response.body)
         details = tuple(self.scrub(text) for text in strings(payload.get("errors")))
-        warnings = strings(payload.get("warnings"))
+        warnings = tuple(self.scrub(text) for text in strings(payload.get("warnings")))
         words = STATUS_WORDS.get(response.status, "failed")
         if any("sealed" in detail.lower() for detail in details) and response.status == SEALED:
             words = "Vault is sealed; it must be unsealed before anything can be read"
@@ -159,11 +172,11 @@ class Client:
         kind = SecretMissing if response.status == 404 else RequestRejected  # noqa: PLR2004
         return kind(text, path=path, status=response.status, details=details, warnings=warnings)
 
-    def scrub(self, text: str) -> str:
-        """Fold white space, cut, and blot out our own token, should the server repeat it."""
+    def scrub(self, text: str, *secrets: str) -> str:
+        """Fold white space, cut, and blot out our own token and other secrets, should the server repeat them."""
         text = " ".join(text.split())
-        if self.token:
-            text = text.replace(self.token, "[token]")
+        for secret in filter(None, (self.token, *secrets)):
+            text = text.replace(secret, BLOT)
         return text[:MAX_DETAIL]
 
 

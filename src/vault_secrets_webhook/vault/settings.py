@@ -6,7 +6,7 @@ Source: https://developer.hashicorp.com/vault/docs/commands#configure-environmen
 from __future__ import annotations
 
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.goparse import SECOND, parse_bool, parse_duration, parse_whole_number
+from vault_secrets_webhook.goparse import SECOND, is_digits, parse_bool, parse_duration, parse_whole_number
 from vault_secrets_webhook.wire.jsontext import loads
 from vault_secrets_webhook.wire.message import URL
 from vault_secrets_webhook.wire.proxy import ProxySettings
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 DEFAULT_TIMEOUT = 10 * SECOND
+
+# What may stand in the name of a header (RFC 9110, section 5.6.2), and the names that the client sets itself.
+NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+RESERVED_HEADERS = frozenset(("host", "content-length", "content-type", "transfer-encoding", "connection"))
 
 
 class VaultSettings:
@@ -44,13 +48,12 @@ class VaultSettings:
         self.address = read("VAULT_AGENT_ADDR", agent, parse_address) or read(
             "VAULT_ADDR", get("VAULT_ADDR", "") or DEFAULT_ADDRESS, parse_address
         )
-        self.namespace = get("VAULT_NAMESPACE", "").strip("/")
+        self.namespace = read("VAULT_NAMESPACE", get("VAULT_NAMESPACE", ""), parse_header_text).strip("/")
         self.timeout = (read("VAULT_CLIENT_TIMEOUT", get("VAULT_CLIENT_TIMEOUT", ""), parse_timeout)) / SECOND
         self.max_retries = read("VAULT_MAX_RETRIES", get("VAULT_MAX_RETRIES", ""), parse_optional_number)
         self.headers = read("VAULT_HEADERS", get("VAULT_HEADERS", ""), parse_headers)
-        self.mfa = [method.strip() for method in get("VAULT_MFA", "").split(",") if method.strip()]
-        self.wrap_ttl = get("VAULT_WRAP_TTL", "")
-        read("VAULT_WRAP_TTL", self.wrap_ttl or "0", parse_duration)
+        self.mfa = read("VAULT_MFA", get("VAULT_MFA", ""), parse_list)
+        self.wrap_ttl = read("VAULT_WRAP_TTL", get("VAULT_WRAP_TTL", ""), parse_wrap_ttl)
         self.rate_limit = read("VAULT_RATE_LIMIT", get("VAULT_RATE_LIMIT", ""), parse_rate)
         self.follows_redirects = not read_bool(environ, "VAULT_DISABLE_REDIRECTS")
         self.looks_up_srv = read_bool(environ, "VAULT_SRV_LOOKUP")
@@ -69,10 +72,10 @@ class VaultSettings:
         return TLSSettings(
             ca_file=get("VAULT_CACERT", ""),
             ca_path=get("VAULT_CAPATH", ""),
-            ca_bytes=get("VAULT_CACERT_BYTES", ""),
+            ca_bytes=read("VAULT_CACERT_BYTES", get("VAULT_CACERT_BYTES", ""), parse_pem),
             client_cert=get("VAULT_CLIENT_CERT", ""),
             client_key=get("VAULT_CLIENT_KEY", ""),
-            server_name=get("VAULT_TLS_SERVER_NAME", ""),
+            server_name=read("VAULT_TLS_SERVER_NAME", get("VAULT_TLS_SERVER_NAME", ""), parse_host_name),
             skip_verify=self.skip_verify,
         )
 
@@ -110,6 +113,35 @@ def parse_optional_number(text: str) -> int | None:
     return parse_whole_number(text) if text else None
 
 
+def parse_header_text(text: str) -> str:
+    """Check text that a header has to carry."""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("it must not have line breaks, control characters or other than ASCII in it")
+    return text
+
+
+def parse_list(text: str) -> list[str]:
+    return [item for entry in parse_header_text(text).split(",") if (item := entry.strip())]
+
+
+def parse_wrap_ttl(text: str) -> str:
+    """Check a duration; it is sent as it was written, and empty stays empty."""
+    parse_duration(text or "0")
+    return parse_header_text(text)
+
+
+def parse_host_name(text: str) -> str:
+    if text.startswith(".") or " " in parse_header_text(text):
+        raise ValueError("it must be a host name")
+    return text
+
+
+def parse_pem(text: str) -> str:
+    if not text.isascii():
+        raise ValueError("it must be PEM text")
+    return text
+
+
 def parse_headers(text: str) -> dict[str, str]:
     """Read VAULT_HEADERS: a JSON object of strings, or of lists of strings."""
     headers = {}
@@ -121,22 +153,28 @@ def parse_headers(text: str) -> dict[str, str]:
         raise ValueError('it must be a JSON object like {"X-Name":"value"}')  # noqa: TRY004 - a wrong value, not type
     for name, value in fields.items():
         values = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str) for item in values) or name.lower().startswith("x-vault-"):
-            raise ValueError(f"the header {name} must be a string, and none of the names X-Vault-*")
-        headers[name] = ", ".join(str(item) for item in values)
+        if not all(isinstance(item, str) for item in values):
+            raise ValueError(f"the header {name} must be a string")
+        if not name or not NAME_CHARACTERS.issuperset(name) or is_reserved(name.lower()):
+            raise ValueError(f"a header cannot have the name {name!r} here")
+        headers[name] = parse_header_text(", ".join(str(item) for item in values))
     return headers
+
+
+def is_reserved(name: str) -> bool:
+    return name in RESERVED_HEADERS or name.startswith("x-vault-")
 
 
 def parse_rate(text: str) -> tuple[float, int] | None:
     """Read VAULT_RATE_LIMIT: `rate` or `rate:burst`, requests a second."""
     if not text:
         return None
-    rate, _, burst = text.partition(":")
-    try:
-        per_second = float(rate)
-        at_once = int(burst) if burst else int(per_second) or 1
-    except (ValueError, OverflowError):
-        raise ValueError("it must be a number of requests a second, as 10 or 10:20 with a burst") from None
-    if not 0 < per_second < float("inf") or at_once < 1:
+    rate, mark, burst = text.partition(":")
+    whole, _, fraction = rate.partition(".")
+    if not is_digits(whole + fraction) or (mark and not is_digits(burst)):
+        raise ValueError("it must be a number of requests a second, as 10 or 10:20 with a burst")
+    per_second = float(rate)
+    at_once = int(burst) if burst else int(per_second) or 1
+    if per_second <= 0 or at_once < 1:
         raise ValueError("it must be more than nothing")
     return per_second, at_once

@@ -1,7 +1,7 @@
 """`vault-env COMMAND [ARGUMENT ...]`: become COMMAND, with every reference in the environment replaced by its value.
 
-Exit codes before the command has started: 127 command not found, 126 not executable, 2 no command given, 1 anything
-else; 128+N when signal N ended the wait for Vault.
+Exit codes before the command has started: 127 command not found, 126 not executable, 1 anything else; 128+N when
+signal N ended the wait for Vault.
 """
 
 from __future__ import annotations

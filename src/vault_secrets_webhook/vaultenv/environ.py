@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LOGIN = b"VAULT_TOKEN=vault:login"
+TOKEN = b"VAULT_TOKEN="
+LOGIN = TOKEN + b"vault:login"
 
 # What an application needs to talk to Vault itself: kept when it asks for a token by VAULT_TOKEN=vault:login.
 CONNECTION_NAMES = frozenset(
@@ -95,7 +96,8 @@ def index_entries(entries: Iterable[bytes]) -> dict[str, str]:
 
 def withheld_names(entries: Iterable[bytes], passed_through: Iterable[str]) -> frozenset[bytes]:
     """Give the names that the application does not get."""
-    names = OWN_NAMES if LOGIN in entries else OWN_NAMES | CONNECTION_NAMES
+    token = next((entry for entry in entries if entry.startswith(TOKEN)), b"")
+    names = OWN_NAMES if token == LOGIN else OWN_NAMES | CONNECTION_NAMES
     return names - {name.encode("utf-8", "surrogateescape") for name in passed_through}
 
 

@@ -31,6 +31,8 @@ def find_command(command: str, path: str | None) -> str:
 
     `path` is PATH, with an empty part for the working directory; None takes the usual places.
     """
+    if not command:
+        raise LaunchError("the command is empty", NOT_FOUND)
     if "/" in command:
         check_executable(command)
         return command
@@ -83,8 +85,8 @@ def restore_signals() -> None:
 
 def execute(path: str, arguments: list[str], entries: list[bytes]) -> Never:
     """Become the application. Raises LaunchError, or Error for an environment that the kernel would not take."""
-    argv = [argument.encode("utf-8", "surrogateescape") for argument in arguments]
-    check_sizes(argv, entries)
+    argv = [os.fsencode(argument) for argument in arguments]  # as the interpreter decoded them
+    check_sizes([os.fsencode(path), *argv], entries)
     restore_signals()
     try:
         if all(entry.find(b"=") > 0 for entry in entries):

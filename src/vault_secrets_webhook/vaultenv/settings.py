@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import SECOND, parse_bool, parse_duration
+from vault_secrets_webhook.textlog import parse_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Settings:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Read the variables. Raises ConfigurationError naming the one that cannot be used."""
-        self.log_level = environ.get("VAULT_LOG_LEVEL") or "info"
+        self.log_level = read_level(environ, "VAULT_LOG_LEVEL")
         self.logs_json = read_bool(environ, "VAULT_JSON_LOG")
         self.delay = read_seconds(environ, "VAULT_ENV_DELAY")
         self.from_path = environ.get("VAULT_ENV_FROM_PATH", "")
@@ -32,6 +33,16 @@ class Settings:
         self.has_log_server = bool(environ.get("VAULT_ENV_LOG_SERVER"))
         if read_bool(environ, "VAULT_ENV_DAEMON"):
             raise ConfigurationError("VAULT_ENV_DAEMON: daemon mode is not supported by this version; unset it")
+
+
+def read_level(environ: Mapping[str, str], name: str) -> str:
+    """Read a log level; unset and empty are info. Raises ConfigurationError."""
+    level = environ.get(name) or "info"
+    try:
+        parse_level(level)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    return level
 
 
 def read_bool(environ: Mapping[str, str], name: str) -> bool:

@@ -69,8 +69,7 @@ class Certificate:
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
                 if context is self.context:  # the files changed in between: look again, whatever they are
                     self.seen = None
-                reason = FAULTS.get(getattr(error, "reason", None) or "", describe(error))
-                raise ConfigurationError(f"TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE: {reason}") from None
+                raise ConfigurationError(f"TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE: {describe(error)}") from None
         return read_expiry(self.certificate_file)
 
     def reload(self) -> bool:
@@ -157,5 +156,6 @@ def read_expiry(name: str) -> datetime:
 def describe(error: Exception) -> str:
     """Describe a failure to read in few words."""
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "not a certificate chain and its key in PEM form").replace("_", " ").lower()
+        reason = getattr(error, "reason", None) or "not a certificate chain and its key in PEM form"
+        return FAULTS.get(reason, reason.replace("_", " ").lower())
     return (error.strerror if isinstance(error, OSError) else None) or "it cannot be read"

@@ -12,7 +12,7 @@ from time import monotonic
 from vault_secrets_webhook.errors import Unreachable
 
 from .http1 import CutShort, ProtocolError, ResponseReader, encode_request
-from .message import URL, Request
+from .message import URL, Request, percent_decode
 from .proxy import ProxySettings
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ class BlockingTransport:
         try:
             if (kept := self.take_kept(url)) is not None:
                 try:
-                    return self.exchange(kept, request, url, deadline, reused=True)
+                    return self.exchange(kept, request, url, deadline, reused=True, proxy=proxy)
                 except Stale:
                     pass
             stream = self.connect(url, proxy, deadline)
@@ -141,7 +141,7 @@ class BlockingTransport:
 
     def connect(self, url: URL, proxy: URL | None, deadline: Deadline) -> Stream:
         if url.scheme == "unix":
-            return connect_unix(url.path, deadline)
+            return connect_unix(url.socket, deadline)
         sock = connect_tcp(proxy or url, deadline)
         try:
             if url.scheme == "http":
@@ -170,7 +170,7 @@ class BlockingTransport:
 
 
 def origin(url: URL) -> Origin:
-    return (url.scheme, url.host, url.port, url.path if url.scheme == "unix" else "")
+    return (url.scheme, url.host, url.port, url.socket)
 
 
 def connect_unix(path: str, deadline: Deadline) -> Socket:
@@ -216,7 +216,7 @@ def open_tunnel(sock: Socket, url: URL, proxy: URL, deadline: Deadline) -> None:
     sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
     reader = ResponseReader(method="CONNECT")
     read_response(sock, reader, deadline)
-    if reader.status != 200:  # noqa: PLR2004
+    if reader.status >= 300:  # noqa: PLR2004
         raise ProtocolError(f"the proxy answered {reader.status} to CONNECT")
 
 
@@ -228,17 +228,6 @@ def authorize(proxy: URL) -> dict[str, str]:
 
     credentials = percent_decode(proxy.userinfo)
     return {"Proxy-Authorization": "Basic " + b2a_base64(credentials, newline=False).decode()}
-
-
-def percent_decode(text: str) -> bytes:
-    first, *rest = text.encode().split(b"%")
-    decoded = [first]
-    for piece in rest:
-        try:
-            decoded.append(bytes.fromhex(piece[:2].decode()) + piece[2:])
-        except ValueError:
-            decoded.append(b"%" + piece)
-    return b"".join(decoded)
 
 
 def read_response(stream: Stream, reader: ResponseReader, deadline: Deadline) -> None:
@@ -254,7 +243,7 @@ def read_response(stream: Stream, reader: ResponseReader, deadline: Deadline) ->
 
 def explain(error: Exception, url: URL, proxy: URL | None, deadline: Deadline) -> str:
     """Say what went wrong on the way, and where: one clause without secrets."""
-    where = f"{url.scheme}://{url.netloc()}" if url.scheme != "unix" else f"the socket {url.path}"
+    where = f"{url.scheme}://{url.netloc()}" if url.scheme != "unix" else f"the socket {url.socket}"
     if proxy is not None:
         where += f" through the proxy {proxy.netloc()}"
     if isinstance(error, TimeoutError):

@@ -6,7 +6,9 @@ is here, so that a stranger's server can neither fill the memory nor keep us rea
 
 from __future__ import annotations
 
-from .message import URL, Response
+from vault_secrets_webhook.goparse import is_digits
+
+from .message import HEX_DIGITS, URL, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 MAX_HEAD = 64 * 1024
 MAX_BODY = 32 * 1024 * 1024
 NO_BODY = frozenset((204, 304))
-HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 
 
 class ProtocolError(Exception):
@@ -30,8 +31,6 @@ def encode_request(request: Request, *, absolute: bool = False) -> bytes:
     """Write the request's bytes; `absolute` is the form that an HTTP proxy takes (RFC 9112, 3.2.2)."""
     url = URL(request.url)
     target = request.url if absolute else url.path or "/"
-    if url.scheme == "unix":
-        target = "/"
     lines = [f"{request.method} {target} HTTP/1.1"]
     headers = {"Host": url.netloc() or "localhost", **request.headers}
     if request.body or request.method not in {"GET", "HEAD", "LIST", "CONNECT"}:
@@ -83,8 +82,10 @@ class ResponseReader:
 
     def read_head(self) -> bool:
         end = self.buffer.find(b"\r\n\r\n")
+        if end > MAX_HEAD:
+            raise ProtocolError("the response's head is larger than 64 KiB")
         if end < 0:
-            if len(self.buffer) > MAX_HEAD or not b"HTTP/1.".startswith(self.buffer[:7]):
+            if len(self.buffer) > MAX_HEAD + 3 or not b"HTTP/1.".startswith(self.buffer[:7]):
                 raise ProtocolError("this is not an HTTP/1.1 response")
             return False
         head = self.buffer[:end].decode("latin-1").split("\r\n")
@@ -99,9 +100,10 @@ class ResponseReader:
         """Choose how the body is delimited (RFC 9112, section 6.3)."""
         connection = self.headers.get("connection", "").lower()
         self.keeps_alive = is_http11 and "close" not in connection
-        if self.method == "HEAD" or self.status in NO_BODY or self.method == "CONNECT":
+        is_tunnel = self.method == "CONNECT" and self.status < 300  # noqa: PLR2004 - 2xx: what follows is the tunnel's
+        if self.method == "HEAD" or self.status in NO_BODY or is_tunnel:
             self.is_complete = True
-        elif coding := self.headers.get("transfer-encoding"):
+        elif (coding := self.headers.get("transfer-encoding")) is not None:
             if coding.lower().strip() != "chunked" or "content-length" in self.headers:
                 raise ProtocolError("the body's transfer coding cannot be read")
             self.step = self.read_chunk_size
@@ -142,10 +144,12 @@ class ResponseReader:
 
     def read_chunk_end(self) -> bool:
         line = self.take_line()
+        if line is None:
+            return False
         if line:
             raise ProtocolError("a chunk is longer than it says")
         self.step = self.read_chunk_size
-        return line is not None
+        return True
 
     def read_trailer(self) -> bool:
         line = self.take_line()
@@ -154,9 +158,9 @@ class ResponseReader:
 
     def take_line(self) -> bytes | None:
         end = self.buffer.find(b"\r\n")
+        if end > MAX_HEAD or (end < 0 and len(self.buffer) > MAX_HEAD + 1):
+            raise ProtocolError("a line of the chunked body has no end")
         if end < 0:
-            if len(self.buffer) > MAX_HEAD:
-                raise ProtocolError("a line of the chunked body has no end")
             return None
         line = bytes(self.buffer[:end])
         del self.buffer[: end + 2]
@@ -177,8 +181,10 @@ def read_status(line: str) -> int:
     """Read the status of `HTTP/1.1 200 OK`."""
     version, _, rest = line.partition(" ")
     status = rest[:3]
-    if version not in {"HTTP/1.1", "HTTP/1.0"} or not (status.isdigit() and rest[3:4] in {"", " "}):
+    if version not in {"HTTP/1.1", "HTTP/1.0"} or not is_digits(status) or rest[3:4] not in {"", " "}:
         raise ProtocolError("this is not an HTTP/1.1 response")
+    if not 100 <= int(status) <= 599:  # noqa: PLR2004 - RFC 9110, section 15
+        raise ProtocolError("the status of the response is none")
     return int(status)
 
 
@@ -198,7 +204,7 @@ def read_length(text: str) -> int:
     """Read Content-Length; equal repeated values count as one."""
     values = {value.strip() for value in text.split(",")}
     value = values.pop()
-    if values or not (value.isascii() and value.isdigit()) or len(value) > 18:  # noqa: PLR2004 - a sane number
+    if values or not is_digits(value):
         raise ProtocolError("the body's length cannot be read")
     length = int(value)
     if length > MAX_BODY:

@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOOPBACK_4, SIZE_4 = 127, 4  # 127.0.0.0/8, as bytes
+LOOPBACK_6 = bytes(15) + b"\x01"
+
 
 class ProxySettings:
     """The proxies for http and https URLs (empty: none), and the hosts that are reached without."""
@@ -35,21 +38,23 @@ class ProxySettings:
 
     def choose(self, url: URL) -> URL | None:
         """Choose the proxy for a URL. Raises ConfigurationError for a proxy that cannot be used."""
-        text = self.forced or (self.https if url.scheme == "https" else self.http)
+        named = (self.https, "HTTPS_PROXY") if url.scheme == "https" else (self.http, "HTTP_PROXY")
+        text, name = (self.forced, "VAULT_PROXY_ADDR or VAULT_HTTP_PROXY") if self.forced else named
         if not text or url.scheme == "unix" or (not self.forced and self.is_excluded(url)):
             return None
         try:
             proxy = URL(text if "://" in text else f"http://{text}")
         except ValueError as error:
-            raise ConfigurationError(f"the HTTP proxy for {url.netloc()} cannot be used: {error}") from None
+            raise ConfigurationError(f"the proxy of {name} for {url.netloc()} cannot be used: {error}") from None
         if proxy.scheme != "http":
-            raise ConfigurationError(f"the proxy for {url.netloc()} must be an http:// one, not {proxy.scheme}://")
+            raise ConfigurationError(f"the proxy of {name} must be an http:// one, not {proxy.scheme}://")
         return proxy
 
     def is_excluded(self, url: URL) -> bool:
         """Tell whether a host is reached without proxy."""
         host = url.host.lower().rstrip(".")
-        if host == "localhost" or host.startswith("127.") or host == "::1":
+        address = pack(host)
+        if host == "localhost" or address == LOOPBACK_6 or (len(address) == SIZE_4 and address[0] == LOOPBACK_4):
             return True
         return any(matches(entry, host, url.port) for entry in self.excluded)
 
@@ -65,10 +70,13 @@ def matches(entry: str, host: str, port: int) -> bool:
         if int(wanted_port) != port:
             return False
         entry = name
-    entry = entry.strip("[]").removeprefix("*")
-    if entry.startswith("."):
-        return host.endswith(entry)
-    return host == entry or host.endswith(f".{entry}")
+    entry = entry.strip("[]")
+    if address := pack(entry):
+        return pack(host) == address
+    suffix = entry.removeprefix("*") if entry.startswith("*.") else entry
+    if suffix.startswith("."):
+        return host.endswith(suffix)
+    return host == suffix or host.endswith(f".{suffix}")
 
 
 def is_in_network(host: str, network: str) -> bool:

@@ -8,6 +8,7 @@ This module is the only one that touches `_ssl`.
 from __future__ import annotations
 
 import _ssl
+from errno import ECONNRESET
 
 from vault_secrets_webhook.errors import ConfigurationError
 
@@ -34,6 +35,7 @@ SYSTEM_FILES = (
 
 SSLError = _ssl.SSLError
 SSLCertVerificationError = _ssl.SSLCertVerificationError
+CLOSED = (_ssl.SSLZeroReturnError, _ssl.SSLEOFError)
 
 
 class TLSSettings:
@@ -84,7 +86,8 @@ def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLCo
     if settings.client_cert:
         load(
             f"the client certificate {settings.client_cert} with the key {settings.client_key}",
-            lambda: context.load_cert_chain(settings.client_cert, settings.client_key),
+            # An empty password, so that OpenSSL does not ask the terminal for that of an encrypted key.
+            lambda: context.load_cert_chain(settings.client_cert, settings.client_key, ""),
         )
     return context
 
@@ -147,27 +150,36 @@ def load(what: str, action: Callable[[], None]) -> None:
 
 
 class TLSStream:
-    """A connected socket behind TLS, with the socket's own `recv`, `sendall`, `settimeout` and `close`."""
+    """A connected socket behind TLS, with the socket's own `recv`, `sendall`, `settimeout` and `close`.
+
+    A peer that closes, politely or not, is what it is without TLS: ConnectionResetError, or no more bytes to read.
+    """
 
     def __init__(self, sock: Socket, context: _ssl._SSLContext, server_name: str) -> None:
         self.sock = sock
         # Typeshed does not list the method that `ssl.SSLContext` itself calls.
         self.tls = context._wrap_socket(sock, False, server_name)  # type: ignore[attr-defined] # noqa: FBT003, SLF001
-        self.tls.do_handshake()
+        try:
+            self.tls.do_handshake()
+        except CLOSED:
+            raise ConnectionResetError(ECONNRESET, "in the TLS handshake") from None
 
     def settimeout(self, seconds: float) -> None:
         self.sock.settimeout(seconds)
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            view = view[self.tls.write(view) :]
+        try:
+            while view:
+                view = view[self.tls.write(view) :]
+        except CLOSED:
+            raise ConnectionResetError(ECONNRESET, "while the request was sent") from None
 
     def recv(self, count: int) -> bytes:
-        """Read what is there; empty when the peer has closed, politely or not (HTTP tells whether that is early)."""
+        """Read what is there; empty when the peer has closed (HTTP tells whether that is early)."""
         try:
             return bytes(self.tls.read(count))
-        except (_ssl.SSLZeroReturnError, _ssl.SSLEOFError):
+        except CLOSED:
             return b""
 
     def close(self) -> None:

@@ -1,0 +1,201 @@
+"""`vault-secrets-webhook mutate`: what the webhook would make of manifests, without a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.manifest.difference import colour_difference, shows_colours, write_difference
+from vault_secrets_webhook.manifest.document import InvalidManifest, read_documents
+from vault_secrets_webhook.manifest.patch import apply_patch
+from vault_secrets_webhook.manifest.workload import find_template, list_objects
+from vault_secrets_webhook.manifest.yamltext import write_yaml
+from vault_secrets_webhook.textlog import Log
+from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.kube.lookup import open_lookup
+from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
+
+from .lookup import InputLookup
+from .options import add_settings, read_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from vault_secrets_webhook.manifest.document import Document
+    from vault_secrets_webhook.manifest.workload import Object
+    from vault_secrets_webhook.manifest.yamltext import JSON
+    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+    from vault_secrets_webhook.webhook.settings import Settings
+
+SUMMARY = "print manifests as the webhook would change their pods"
+DESCRIPTION = (
+    "Print manifests as the webhook would change their pods: Pods, and whatever has a pod template. Exits with 1, and"
+    " prints no manifest at all, when one of them cannot be read or would be refused."
+)
+STDIN = "-"
+FAILED = 1
+# What only a server has use for.
+SERVING = frozenset(("LISTEN_ADDRESS", "TELEMETRY_LISTEN_ADDRESS", "TLS_CERT_FILE", "TLS_PRIVATE_KEY_FILE"))
+
+
+class Change(NamedTuple):
+    """An object that was changed: what it was, and the operations, with paths from the object."""
+
+    object: Object
+    before: JSON
+    operations: list[PatchOperation]
+
+
+class Outcome:
+    """What became of the input: `faults` and `warnings` are lines for standard error."""
+
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.objects: list[Object] = []
+        self.changes: list[Change] = []
+        self.faults: list[str] = []
+        self.warnings: list[str] = []
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "-f", "--filename", action="append", required=True, metavar="FILE", help="manifests in YAML or JSON; - is standard input; may be repeated"
+    )  # fmt: skip
+    parser.add_argument("-n", "--namespace", default="default", help="namespace of objects that name none (default: default)")  # fmt: skip
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--diff", action="store_true", help="show what changes, as a unified diff")
+    shown.add_argument("--patch", action="store_true", help="show a JSON Patch for each object that changes")
+    parser.add_argument("-o", "--output", choices=WRITERS, default="yaml", help="format of what is printed (default: yaml)")  # fmt: skip
+    parser.add_argument(
+        "--cluster", action="store_true", help="read Secrets and ConfigMaps that are not in the input from the cluster of KUBECONFIG"
+    )  # fmt: skip
+    add_settings(parser, SERVING)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Mutate the files and print the result; returns the exit code."""
+    settings = read_settings(options, os.environ, SERVING)
+    outcome = Outcome()
+    for name in options.filename:
+        read_file(name, outcome)
+    asyncio.run(mutate_objects(outcome, options.namespace, settings, asks_cluster=options.cluster))
+    for label, lines in (("warning", outcome.warnings), ("error", outcome.faults)):
+        sys.stderr.writelines(f"{label}: {line}\n" for line in lines)
+    if outcome.faults:
+        return FAILED
+    write = WRITERS[options.output]
+    if options.diff:
+        text = show_differences(outcome.changes, write)
+        text = colour_difference(text) if shows_colours(sys.stdout) else text
+    elif options.patch:
+        text = join_documents([write(show_patch(change)) for change in outcome.changes], options.output)
+    else:
+        changed = {id(change.object.document) for change in outcome.changes}
+        parts = [show_document(one, options.output, is_changed=id(one) in changed) for one in outcome.documents]
+        text = join_documents([part for part in parts if part], options.output)
+    sys.stdout.write(text)
+    return 0
+
+
+def read_file(name: str, outcome: Outcome) -> None:
+    """Read the documents and objects of a file."""
+    try:
+        data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as error:
+        outcome.faults.append(f"{name}: {error.strerror}")
+        return
+    reading = read_documents("standard input" if name == STDIN else name, data)
+    outcome.faults += map(str, reading.faults)
+    outcome.documents += reading.documents
+    for document in reading.documents:
+        try:
+            outcome.objects += list_objects(document)
+        except InvalidManifest as error:
+            outcome.faults.append(str(error))
+
+
+async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *, asks_cluster: bool) -> None:
+    """Mutate all objects in place. What goes wrong becomes a fault of the outcome."""
+    log = Log("error")
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(open_lookup(settings, log)) if asks_cluster else None
+        try:
+            lookup = InputLookup(outcome.objects, namespace, outcome.warnings.append, cluster)
+        except InvalidManifest as error:
+            outcome.faults.append(str(error))
+            return
+        for one in outcome.objects:
+            try:
+                await mutate_object(one, one.namespace or namespace, settings, lookup, outcome)
+            except InvalidManifest as error:
+                outcome.faults.append(str(error))
+            except Refused as error:
+                outcome.faults.append(f"{one.place()}: {error}")
+            except KubernetesError as error:
+                outcome.faults.append(f"{one.place()}: {error}")
+                return
+
+
+async def mutate_object(
+    one: Object, namespace: str, settings: Settings, lookup: ObjectLookup, outcome: Outcome
+) -> None:
+    """Mutate the pod of an object, if it has one. Raises InvalidManifest, Refused and KubernetesError."""
+    template = find_template(one)
+    if template is None:
+        return
+    pod = msgspec.json.encode({**template.value, "apiVersion": "v1", "kind": "Pod"})
+    mutation = await mutate_pod(pod, namespace, settings, lookup)
+    outcome.warnings += [f"{one.place()}: {warning}" for warning in mutation.warnings]
+    if mutation.patch:
+        before = deepcopy(one.value)
+        operations = [
+            msgspec.structs.replace(operation, path=template.pointer + operation.path) for operation in mutation.patch
+        ]
+        apply_patch(one.value, operations)
+        outcome.changes.append(Change(one, before, operations))
+
+
+def show_differences(changes: Sequence[Change], write: Callable[[JSON], str]) -> str:
+    return "".join(
+        write_difference(write(change.before), write(change.object.value), change.object.place()) for change in changes
+    )
+
+
+def show_patch(change: Change) -> JSON:
+    """Give the patch with what kubectl needs to apply it: `kubectl patch KIND NAME --type=json -p PATCH`."""
+    one = change.object
+    metadata: dict[str, JSON] = {"name": one.name}
+    if one.namespace:
+        metadata["namespace"] = one.namespace
+    operations = [msgspec.to_builtins(operation) for operation in change.operations]
+    return {"apiVersion": one.api_version, "kind": one.kind, "metadata": metadata, "patch": operations}
+
+
+def show_document(document: Document, output: str, *, is_changed: bool) -> str:
+    """Write a document; one that did not change and is in the wanted format stays as it was written."""
+    if output == "yaml" and not document.is_json and not is_changed:
+        return document.text if document.text.endswith("\n") else document.text + "\n"
+    return "" if document.value is None else WRITERS[output](document.value)
+
+
+def join_documents(parts: Sequence[str], output: str) -> str:
+    return ("---\n" if output == "yaml" else "").join(parts)
+
+
+def write_json(value: JSON) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+WRITERS: dict[str, Callable[[JSON], str]] = {"yaml": write_yaml, "json": write_json}

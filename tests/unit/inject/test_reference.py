@@ -1,0 +1,547 @@
+"""The grammar of references: every production, and every way to get it wrong with what is marked."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vault_secrets_webhook.errors import InvalidReference
+from vault_secrets_webhook.inject.reference import (
+    Ciphertext,
+    Login,
+    Read,
+    Reference,
+    Write,
+    has_reference,
+    parse,
+    parse_paths,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def describe(part: Any) -> Any:
+    """Literal text as it is; a reference as its source, its selector and `template` if it is one."""
+    if isinstance(part, Ciphertext):
+        return part.ciphertext
+    if isinstance(part, Login):
+        return "login"
+    if isinstance(part, Reference):
+        described = (part.source, part.selector)
+        return (*described, "template") if part.is_template else described
+    return ["text", part]
+
+
+def write(path: str, body: str = "{}") -> Write:
+    return Write(path, body)
+
+
+WHOLE: list[tuple[str, str, Any]] = [
+    ("key", "vault:secret/data/app#password", (Read("secret/data/app"), "password")),
+    ("key and version", "vault:secret/data/app#password#3", (Read("secret/data/app", 3), "password")),
+    ("version with zeros", "vault:a#b#007", (Read("a", 7), "b")),
+    ("slashes around the path", "vault:/a/b/#c", (Read("/a/b/"), "c")),
+    ("dots inside a segment", "vault:a/..b/c.#d", (Read("a/..b/c."), "d")),
+    ("spaces in path and key", "vault:my app/x#the key ", (Read("my app/x"), "the key ")),
+    ("key with a dot", "vault:a#b.c", (Read("a"), "b.c")),
+    ("key with braces", "vault:a#{b}", (Read("a"), "{b}")),
+    ("key with a closing brace", "vault:a#b}", (Read("a"), "b}")),
+    ("not ASCII", "vault:größe/é#ключ", (Read("größe/é"), "ключ")),
+    ("bytes that are no UTF-8", "vault:a\udcff#b", (Read("a\udcff"), "b")),
+    ("dollar in the key", "vault:a#b$c", (Read("a"), "b$c")),
+    ("write", ">>vault:pki/issue/app#certificate", (write("pki/issue/app"), "certificate")),
+    ("write with a body", '>>vault:a#b#{"x":1}', (write("a", '{"x":1}'), "b")),
+    ("spaces around a body", '>>vault:a#b# {"x":1}\n', (write("a", '{"x":1}'), "b")),
+    ("# in a body", '>>vault:a#b#{"x":"#1"}', (write("a", '{"x":"#1"}'), "b")),
+    ("braces in the strings of a body", '>>vault:a#b#{"x":"}{\\"}"}', (write("a", '{"x":"}{\\"}"}'), "b")),
+    ("number of many digits in a body", f'>>vault:a#b#{{"x":{"1" * 5000}}}', (write("a", f'{{"x":{"1" * 5000}}}'), "b")),
+    ("template", "vault:a#${.b}", (Read("a"), "${.b}", "template")),
+    ("template and text", "vault:a#x${.b}y", (Read("a"), "x${.b}y", "template")),
+    ("several actions", "vault:a#${.b}:${.c}", (Read("a"), "${.b}:${.c}", "template")),
+    ("template and version", "vault:a#${.b}#2", (Read("a", 2), "${.b}", "template")),
+    ("# in a template's text", "vault:a#${.b}#c", (Read("a"), "${.b}#c", "template")),
+    ("# before a template's action", "vault:a##${.b}", (Read("a"), "#${.b}", "template")),
+    ("# and version in a template", "vault:a#${.b}#c#2", (Read("a", 2), "${.b}#c", "template")),
+    ("# in an action", 'vault:a#${.b | printf "#%s#1"}', (Read("a"), '${.b | printf "#%s#1"}', "template")),
+    ("brace in a string of an action", 'vault:a#${"}"}#1', (Read("a", 1), '${"}"}', "template")),
+    ("escaped quote in an action", 'vault:a#${"\\"}"}#1', (Read("a", 1), '${"\\"}"}', "template")),
+    ("raw string in an action", "vault:a#${`}\\`}#1", (Read("a", 1), "${`}\\`}", "template")),
+    ("character in an action", "vault:a#${'}'}#1", (Read("a", 1), "${'}'}", "template")),
+    ("comment in an action", 'vault:a#${/* "} */}#1', (Read("a", 1), '${/* "} */}', "template")),
+    ("trimmed comment", "vault:a#${- /* } */ -}#1", (Read("a", 1), "${- /* } */ -}", "template")),
+    ("comment trimmed behind a tab", "vault:a#${-\t/* } */ -}#1", (Read("a", 1), "${-\t/* } */ -}", "template")),
+    ("no comment later in an action", "vault:a#${.b /*} */}", (Read("a"), "${.b /*} */}", "template")),
+    ("template and body", '>>vault:a#${.b}#{"x":1}', (write("a", '{"x":1}'), "${.b}", "template")),
+    ("template of JSON and body", '>>vault:a#{"y":"${.b}"}#{}', (write("a"), '{"y":"${.b}"}', "template")),
+    ("number behind the template of a write", ">>vault:a#${.b}#2", (write("a"), "${.b}#2", "template")),
+    ("ciphertext", "vault:v1:AbC+/=", "vault:v1:AbC+/="),
+    ("ciphertext of a late version", "vault:v12345:x", "vault:v12345:x"),
+    ("path like a ciphertext", "vault:v1#k", (Read("v1"), "k")),
+    ("path like a ciphertext, with a colon", "vault:va:x#k", (Read("va:x"), "k")),
+    ("login", "vault:login", "login"),
+    ("path login", "vault:login#k", (Read("login"), "k")),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [row[1:] for row in WHOLE], ids=[row[0] for row in WHOLE])
+def test_whole_value(text: str, expected: Any) -> None:
+    parts = parse(text)
+    assert [describe(part) for part in parts] == [expected]
+    assert "".join(map(str, parts)) == text
+    assert has_reference(text)
+
+
+A = (Read("a"), "b")
+INLINE: list[tuple[str, str, list[Any]]] = [
+    ("alone", "${vault:a#b}", [A]),
+    ("between text", "x ${vault:a#b} y", [["text", "x "], A, ["text", " y"]]),
+    ("several", "${vault:a#b}${vault:c#d#1}", [A, (Read("c", 1), "d")]),
+    ("several with text", "u:${vault:a#b}@h/${vault:a#b}", [["text", "u:"], A, ["text", "@h/"], A]),
+    ("in JSON, quoted", '{"pw":"${vault:a#b}"}', [["text", '{"pw":"'], A, ["text", '"}']]),
+    ("in JSON, bare", '{"pw":${vault:a#b}}', [["text", '{"pw":'], A, ["text", "}"]]),
+    ("braces that balance in a key", "${vault:a#{b{c}}}", [(Read("a"), "{b{c}}")]),
+    ("# in braces of a key", "${vault:a#{b#c}}", [(Read("a"), "{b#c}")]),
+    ("template", "-${vault:a#${.b}}-", [["text", "-"], (Read("a"), "${.b}", "template"), ["text", "-"]]),
+    ("template and version", "${vault:a#${.b}#2}", [(Read("a", 2), "${.b}", "template")]),
+    ("several actions", "${vault:a#${.b}:${.c}}", [(Read("a"), "${.b}:${.c}", "template")]),
+    ("quoted brace", '${vault:a#${"}"}}', [(Read("a"), '${"}"}', "template")]),
+    ("template of JSON", '${vault:a#{"x":"${.b}"}}', [(Read("a"), '{"x":"${.b}"}', "template")]),
+    ("write", "${>>vault:a#b}", [(write("a"), "b")]),
+    ("write with a body", '[${>>vault:a#b#{"x":{}} }]', [["text", "["], (write("a", '{"x":{}}'), "b"), ["text", "]"]]),
+    ("brace in a string of a body", '${>>vault:a#b#{"x":"}"}}', [(write("a", '{"x":"}"}'), "b")]),
+    ("ciphertext", "x${vault:v1:AbC}y", [["text", "x"], "vault:v1:AbC", ["text", "y"]]),
+    ("other dollars", "$HOME ${HOME} $${vault:a#b} $", [["text", "$HOME ${HOME} $"], A, ["text", " $"]]),
+    ("nearly one", "${ vault:a#b} ${vault}", [["text", "${ vault:a#b} ${vault}"]]),
+    ("write mark alone", ">>x ${>vault:a#b}", [["text", ">>x ${>vault:a#b}"]]),
+    ("vault: within the text", "see vault:a#b", [["text", "see vault:a#b"]]),
+    ("no reference", "plain", [["text", "plain"]]),
+    ("nothing", "", []),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [row[1:] for row in INLINE], ids=[row[0] for row in INLINE])
+def test_inline(text: str, expected: list[Any]) -> None:
+    parts = parse(text)
+    assert [describe(part) for part in parts] == expected
+    assert "".join(map(str, parts)) == text
+    assert has_reference(text) is any(not isinstance(part, str) for part in parts)
+
+
+WRONG: list[tuple[str, str, str]] = [
+    (
+        "no key",
+        "vault:secret/data/app",
+        """\
+        no key: write vault:PATH#KEY
+          vault:secret/data/app
+                               ^""",
+    ),
+    (
+        "no key of a write",
+        ">>vault:pki/issue",
+        """\
+        no key: write >>vault:PATH#KEY
+          >>vault:pki/issue
+                           ^""",
+    ),
+    (
+        "no key inline",
+        "x ${vault:a/b} hunter2",
+        """\
+        no key: write vault:PATH#KEY
+          ${vault:a/b}
+                     ^""",
+    ),
+    (
+        "login inline",
+        "${vault:login}",
+        """\
+        no key: write vault:PATH#KEY
+          ${vault:login}
+                       ^""",
+    ),
+    (
+        "no path and no key",
+        "vault:",
+        """\
+        no key: write vault:PATH#KEY
+          vault:
+                ^""",
+    ),
+    (
+        "no path",
+        "vault:#key",
+        """\
+        the path is missing
+          vault:
+                ^""",
+    ),
+    (
+        "slashes are no path",
+        "vault://#key",
+        """\
+        the path is missing
+          vault://
+                ~^""",
+    ),
+    (
+        "parent",
+        "vault:a/../b#key",
+        """\
+        a path must not have . or .. in it
+          vault:a/../b
+                  ~^""",
+    ),
+    (
+        "here, inline",
+        "x${vault:./b#key}",
+        """\
+        a path must not have . or .. in it
+          ${vault:./b
+                  ^""",
+    ),
+    (
+        "empty key",
+        "vault:a#",
+        """\
+        the key is empty
+          vault:a#
+                  ^""",
+    ),
+    (
+        "empty key inline",
+        "${vault:a#} hunter2",
+        """\
+        the key is empty
+          ${vault:a#}
+                    ^""",
+    ),
+    (
+        "empty key and version",
+        "vault:a##1",
+        """\
+        the key is empty
+          vault:a##
+                  ^""",
+    ),
+    (
+        "version is no number",
+        "vault:a#b#latest",
+        """\
+        a version is a whole number, as in vault:PATH#KEY#2
+          vault:a#b#latest
+                    ~~~~~^""",
+    ),
+    (
+        "version is missing",
+        "vault:a#b#",
+        """\
+        a version is a whole number, as in vault:PATH#KEY#2
+          vault:a#b#
+                    ^""",
+    ),
+    (
+        "negative version",
+        "${vault:a#b#-1}",
+        """\
+        a version is a whole number, as in vault:PATH#KEY#2
+          ${vault:a#b#-1
+                      ~^""",
+    ),
+    (
+        "two versions",
+        "vault:a#b#1#2",
+        """\
+        a version is a whole number, as in vault:PATH#KEY#2
+          vault:a#b#1#2
+                    ~~^""",
+    ),
+    (
+        "body of a read",
+        'vault:a#b#{"x":"hunter2"}',
+        """\
+        only a write takes a body: put >> before vault:
+          vault:a#b#…
+          ~~~~~^""",
+    ),
+    (
+        "no body behind #",
+        ">>vault:a#b#hunter2",
+        """\
+        behind the second # a JSON object is needed, as in #{}
+          >>vault:a#b#
+                     ^""",
+    ),
+    (
+        "list as a body",
+        '>>vault:a#b#["hunter2"]',
+        """\
+        behind the second # a JSON object is needed, as in #{}
+          >>vault:a#b#
+                     ^""",
+    ),
+    (
+        "body is no JSON",
+        ">>vault:a#b#{'x':'hunter2'}",
+        """\
+        the body behind # is not JSON: Expecting property name enclosed in double quotes
+          >>vault:a#b#…
+                      ^""",
+    ),
+    (
+        "body without end",
+        '>>vault:a#b#{"x":"hunter2"',
+        """\
+        the body behind # is not JSON: Expecting ',' delimiter
+          >>vault:a#b#…
+                      ^""",
+    ),
+    (
+        "NaN in a body",
+        '>>vault:a#b#{"x":NaN}',
+        """\
+        the body behind # is not JSON: NaN is not JSON
+          >>vault:a#b#…
+                      ^""",
+    ),
+    (
+        "text behind a body",
+        '>>vault:a#b#{"x":"hunter2"} hunter3',
+        """\
+        the body behind # must be one JSON object and nothing else
+          >>vault:a#b#…
+                      ^""",
+    ),
+    (
+        "body inline without a closing brace",
+        '${>>vault:a#b#{"x":"hunter2"} hunter3',
+        """\
+        the body behind # must be one JSON object and nothing else
+          ${>>vault:a#b#…
+                        ^""",
+    ),
+    (
+        "body nested too deep",
+        ">>vault:a#b#" + '{"a":' * 100_000,
+        """\
+        the body behind # is not JSON: nested too deep
+          >>vault:a#b#…
+                      ^""",
+    ),
+    (
+        "body instead of a key",
+        '>>vault:a#{"x":"hunter2"}',
+        """\
+        no key before the body: write >>vault:PATH#KEY#{...}
+          >>vault:a#…
+                    ^""",
+    ),
+    (
+        "body instead of a key, inline",
+        '${>>vault:a#{"x":"hunter2"}}',
+        """\
+        no key before the body: write >>vault:PATH#KEY#{...}
+          ${>>vault:a#…
+                      ^""",
+    ),
+    (
+        "body in the path",
+        '>>vault:a{"x":"hunter2"}#b',
+        """\
+        a brace in a path; a key must come first, as in vault:PATH#KEY
+          >>vault:a{
+                   ^""",
+    ),
+    (
+        "closing brace in a path",
+        "vault:a}b#c",
+        """\
+        a brace in a path; a key must come first, as in vault:PATH#KEY
+          vault:a}
+                 ^""",
+    ),
+    (
+        "brace in a path, inline",
+        "${vault:a{b}#c}",
+        """\
+        a brace in a path; a key must come first, as in vault:PATH#KEY
+          ${vault:a{
+                   ^""",
+    ),
+    (
+        "# in the key of a write",
+        '>>vault:a#b#c#{"x":"hunter2"}',
+        """\
+        a key must not have # in it
+          >>vault:a#b#c#…
+                     ^""",
+    ),
+    (
+        "no closing brace behind the path",
+        "user ${vault:a/b hunter2",
+        """\
+        this ${ has no } that closes it
+          ${vault:a/b
+          ~^""",
+    ),
+    (
+        "no closing brace behind the key",
+        "user ${vault:a#b, hunter2",
+        """\
+        this ${ has no } that closes it
+          ${vault:a#b
+          ~^""",
+    ),
+    (
+        "braces that do not balance",
+        "${vault:a#{b} hunter2",
+        """\
+        this ${ has no } that closes it
+          ${vault:a#
+          ~^""",
+    ),
+    (
+        "second reference is wrong",
+        "${vault:a#b} hunter2 ${vault:c}",
+        """\
+        no key: write vault:PATH#KEY
+          ${vault:c}
+                   ^""",
+    ),
+    (
+        "action without end",
+        "vault:a#x${.b hunter2",
+        """\
+        this ${ has no }
+          vault:a#x${
+                   ~^""",
+    ),
+    (
+        "string without end in an action",
+        'vault:a#${"}',
+        """\
+        this ${ has no }
+          vault:a#${
+                  ~^""",
+    ),
+    (
+        "comment without end",
+        "vault:a#${/* } ",
+        """\
+        this ${ has no }
+          vault:a#${
+                  ~^""",
+    ),
+    (
+        "no ciphertext",
+        "vault:v1:",
+        """\
+        no ciphertext behind the version
+          vault:v1:…
+                   ^""",
+    ),
+    (
+        "no ciphertext, inline",
+        "${vault:v1:} hunter2",
+        """\
+        no ciphertext behind the version
+          ${vault:v1:…
+                     ^""",
+    ),
+    (
+        "ciphertext without a closing brace",
+        "${vault:v1:hunter2",
+        """\
+        this ${ has no } that closes it
+          ${vault:v1:…
+          ~^""",
+    ),
+    (
+        "ciphertext is written",
+        ">>vault:v1:hunter2",
+        """\
+        a ciphertext cannot be written: leave >> out
+          >>vault:v1:…
+          ~~~~~~~^""",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_wrong(text: str, expected: str) -> None:
+    assert has_reference(text)
+    with pytest.raises(InvalidReference) as raised:
+        parse(text)
+    assert str(raised.value) == dedent(expected)
+    assert "hunter" not in repr(raised.value.args)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        (" , ,", ()),
+        ("secret/data/app", (Read("secret/data/app"),)),
+        ("secret/data/app#2", (Read("secret/data/app", 2),)),
+        (" a , b#1,", (Read("a"), Read("b", 1))),
+        ("a{b}", (Read("a{b}"),)),
+    ],
+)
+def test_paths(text: str, expected: tuple[Read, ...]) -> None:
+    assert parse_paths(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a, b#x", "a version is a whole number, as in path#2\n  b#x\n    ^"),
+        ("a#", "a version is a whole number, as in path#2\n  a#\n    ^"),
+        ("a#1#2", "a version is a whole number, as in path#2\n  a#1#2\n    ~~^"),
+        ("#1", "the path is missing\n  #1\n  ^"),
+        ("/", "the path is missing\n  /\n  ^"),
+        ("a/../b", "a path must not have . or .. in it\n  a/../b\n    ~^"),
+    ],
+)
+def test_wrong_paths(text: str, expected: str) -> None:
+    with pytest.raises(InvalidReference) as raised:
+        parse_paths(text)
+    assert str(raised.value) == expected
+
+
+def test_representations_hide_bodies_and_ciphertexts() -> None:
+    parts = parse('${>>vault:a#b#{"x":"hunter2"}}${vault:v1:hunter2}')
+    assert "hunter2" not in repr(parts)
+
+
+def test_equal_sources_are_one() -> None:
+    first, second, third = parse("${vault:a#b}${vault:a#c}${vault:a#b#1}")
+    assert isinstance(first, Reference)
+    assert isinstance(second, Reference)
+    assert isinstance(third, Reference)
+    assert {first.source, second.source} == {Read("a")}
+    assert first.source != third.source
+    assert {Write("a"), Write("a", "{}"), Write("a", '{"x":1}')} == {Write("a"), Write("a", '{"x":1}')}
+    assert Read("a") != Write("a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${vault:a#b}" * 50_000,
+        "${" * 300_000 + "${vault:a#b}",
+        ">>vault:a#b" + "#" * 300_000,
+        ">>vault:a#b" + "# " * 300_000,
+        "vault:a#" + "${" * 300_000,
+        "vault:" + "a/" * 300_000 + "#b",
+    ],
+    ids=["many references", "many dollars", "many #", "many # with spaces", "actions without end", "long path"],
+)
+@pytest.mark.timeout(20)
+def test_long_text_is_read_in_one_pass(text: str) -> None:
+    try:
+        assert "".join(map(str, parse(text))) == text
+    except InvalidReference as error:
+        assert len(error.reason) < 200
