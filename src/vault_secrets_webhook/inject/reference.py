@@ -250,9 +250,7 @@ class Parser:
         return Ciphertext(self.text[self.start : end], ciphertext), end
 
     def path_end(self) -> int:
-        end = self.target
-        while end < len(self.text) and self.text[end] not in "#{}":
-            end += 1
+        end = min([at for stop in "#{}" if (at := self.text.find(stop, self.target)) >= 0], default=len(self.text))
         if self.inline and end == len(self.text):
             self.fail_unbalanced()
         if self.text[end : end + 1] == "{" or (self.text[end : end + 1] == "}" and not self.inline):
@@ -265,6 +263,9 @@ class Parser:
         Returns the end (of the closing brace when inline), the offsets of `#` outside of actions, and whether an
         action was seen. A body ends the scan, because its braces are JSON's.
         """
+        if not (self.inline or self.writes or OPEN in self.text):  # a plain key: by far the most common
+            mark = self.text.find("#", start)
+            return len(self.text), [mark] if mark >= 0 else [], False
         at, depth, marks, is_template = start, 0, [], False
         while at < len(self.text):
             char = self.text[at]

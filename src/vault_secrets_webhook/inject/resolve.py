@@ -74,21 +74,19 @@ class Plan:
         except InvalidReference as error:
             self.faults.append(SecretError(name, error.reason, error))
             return
+        for part in parts:
+            if isinstance(part, Reference) and part.is_template:
+                cause = f"{part.source.path}: templates are not supported by this version; name a key"
+                self.faults.append(SecretError(name, cause))
+                return
         self.variables.append((name, parts))
         for part in parts:
             if isinstance(part, Reference):
-                self.add_reference(name, part)
+                self.sources[part.source] = None
             elif isinstance(part, Ciphertext):
                 self.ciphertexts[part.ciphertext] = None
             elif isinstance(part, Login):
                 self.hands_out_token = True
-
-    def add_reference(self, name: str, reference: Reference) -> None:
-        if reference.is_template:
-            self.faults.append(
-                SecretError(name, f"{reference.source.path}: templates are not supported by this version; name a key")
-            )
-        self.sources[reference.source] = None
 
 
 class Fetched:

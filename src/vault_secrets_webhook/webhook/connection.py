@@ -34,8 +34,8 @@ class Connection(web.RequestHandler):
         self.is_answering = False
 
     def data_received(self, data: bytes) -> None:
-        """Note when a header begins."""
-        if not self.is_answering and self.header_since == 0.0:
+        """Note when a header begins. aiohttp itself calls this without data to go on after a pause."""
+        if data and not self.is_answering and self.header_since == 0.0:
             self.header_since = self.clock()
         super().data_received(data)
 

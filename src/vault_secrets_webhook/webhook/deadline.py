@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from functools import lru_cache
 
 from vault_secrets_webhook.goparse import SECOND, parse_duration
 
@@ -28,14 +29,20 @@ def set_deadline(timeout: str | None) -> float:
     Returns when to answer at the latest, in the loop's time. A parameter that is missing, malformed or out of the
     API's range counts as the API's default or limit.
     """
-    try:
-        seconds = parse_duration(timeout) / SECOND if timeout else DEFAULT_TIMEOUT
-    except ValueError:
-        seconds = DEFAULT_TIMEOUT
-    seconds = min(seconds or DEFAULT_TIMEOUT, LONGEST_TIMEOUT)
+    seconds = read_timeout(timeout or "")
     now = asyncio.get_running_loop().time()
     _deadline.set(now + seconds * LOOKUP_SHARE)
     return now + seconds * ANSWER_SHARE
+
+
+@lru_cache(maxsize=32)  # an API server sends very few different ones
+def read_timeout(text: str) -> float:
+    """Read the `timeout` parameter as seconds."""
+    try:
+        seconds = parse_duration(text) / SECOND
+    except ValueError:
+        seconds = 0.0
+    return min(seconds or DEFAULT_TIMEOUT, LONGEST_TIMEOUT)
 
 
 def remaining_seconds() -> float:

@@ -125,7 +125,7 @@ class Endpoints:
                 self.at_rest.set()
             if isinstance(request.protocol, Connection):
                 request.protocol.end_answer()
-        if self.is_draining:
+        if self.is_draining or not request.content.is_eof():  # a body that nobody read must not pass for a header
             response.force_close()
         return response
 

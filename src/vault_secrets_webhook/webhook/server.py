@@ -19,7 +19,7 @@ from vault_secrets_webhook.goparse import SECOND
 from vault_secrets_webhook.textlog import Log
 
 from .certificate import open_certificate, watch_certificate
-from .connection import close_late_connections, make_factory
+from .connection import Connection, close_late_connections, make_factory
 from .endpoints import Endpoints, Limits, make_server
 from .faults import make_library_logger, watch_loop
 from .kube.lookup import open_lookup
@@ -114,6 +114,10 @@ class Server:
         self.parts.append((accepting, server))
         self.start(close_late_connections(server, self.timing.header, self.timing.header_poll))
         return url
+
+    def connections(self) -> list[Connection]:
+        """List the open connections."""
+        return [each for _, server in self.parts for each in server.connections if isinstance(each, Connection)]
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Start something that goes on until the server is closed."""

@@ -1,0 +1,64 @@
+# Two commands are all that a fresh machine needs: `make demo` and `make test`. `make help` lists the others.
+# Both make .venv when it is missing, and bring it up to date when what it is made from has changed.
+
+BIN := .venv/bin
+# Each worker starts servers of its own, so more of them than this make nothing faster.
+WORKERS ?= auto --maxprocesses=4
+export PYTHON
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types layers unit servers bench docs format lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: .venv/.demo ## see a secret travel from a real OpenBao into a process
+	@$(BIN)/vault-secrets-webhook demo
+
+test: lint types layers servers-if-possible ## everything that CI runs
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile
+
+lint: .venv/.test ## check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/.test ## check types
+	$(BIN)/mypy
+
+layers: .venv/.test ## check which module imports which
+	$(BIN)/lint-imports
+
+unit: .venv/.test ## run the tests that need no server
+	$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not servers'
+
+servers: .venv/.test ## find or build kube-apiserver and etcd (some minutes the first time)
+	$(BIN)/python -m tests.servers.build
+
+.PHONY: servers-if-possible
+servers-if-possible: .venv/.test
+	$(BIN)/python -m tests.servers.build --optional
+
+bench: .venv/.test ## measure start-up and admission (BENCH='--peer PATH' beside the Go executable)
+	$(BIN)/python -m benchmarks.startup $(BENCH)
+	$(BIN)/python -m benchmarks.admission $(BENCH)
+
+docs: .venv/.test ## write the tables of the reference documentation
+	$(BIN)/python -m tests.docs.generate
+
+format: .venv/.test ## write the code in the one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: .venv/.test ## choose the newest versions and write requirements/*.txt (needs uv)
+	requirements/lock.sh
+
+clean: ## remove .venv and all caches of the tree
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.test: requirements/test.txt requirements/install.sh pyproject.toml
+	@requirements/install.sh test
+
+.venv/.demo: requirements/demo.txt requirements/install.sh pyproject.toml
+	@requirements/install.sh demo

@@ -1,0 +1,59 @@
+"""The documentation says what the program does, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.generate import PLACE, REFERENCE, TABLES, render
+from vault_secrets_webhook.inject.reference import has_reference, parse
+from vault_secrets_webhook.vaultenv.environ import CONNECTION_NAMES, OWN_NAMES
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+VARIABLE = re.compile(r"\b(?:VAULT|KUBERNETES)_[A-Z_]+[A-Z]\b")
+
+
+def test_tables_are_up_to_date() -> None:
+    text = REFERENCE.read_text()
+    assert [found[2] for found in PLACE.finditer(text)] == list(TABLES)
+    assert text == render(text), "run `make docs`"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name) if name else document
+        assert path.exists(), target
+        if anchor:
+            assert anchor in {make_anchor(heading) for heading in HEADING.findall(path.read_text())}, target
+
+
+def make_anchor(heading: str) -> str:
+    """Make the anchor of a heading as GitHub does."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_variable_of_vault_env_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "vault-env.md").read_text()
+    names = {name.decode() for name in CONNECTION_NAMES | OWN_NAMES}
+    for source in [*ROOT.glob("src/*/vaultenv/*.py"), *ROOT.glob("src/*/vault/**/*.py")]:
+        names.update(VARIABLE.findall(source.read_text()))
+    assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+def test_examples_of_references_are_references() -> None:
+    text = (ROOT / "docs" / "reference" / "references.md").read_text()
+    table = text.partition("| value |")[2].partition("\n\n")[0]
+    examples = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(examples) >= 10
+    for example in examples:
+        assert has_reference(example), example
+        assert "".join(map(str, parse(example))) == example

@@ -1,0 +1,112 @@
+"""The command line as processes: `serve` until it is told to stop, `mutate` in a pipe and beside a real cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+from tests.servers.process import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.kubernetes import ApiServer
+
+COMMAND = [sys.executable, "-m", "vault_secrets_webhook.cli"]
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "app"},
+    "spec": {
+        "containers": [{"name": "app", "image": "x", "command": ["run"], "envFrom": [{"secretRef": {"name": "db"}}]}]
+    },
+}
+
+
+def build_environ(tmp_path: Path, **variables: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **variables}
+
+
+@contextlib.contextmanager
+def serving(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `serve`; gives the process and the URL from its log."""
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", *options], env=build_environ(tmp_path), stdin=subprocess.DEVNULL, stderr=stream
+        )
+    try:
+        found = poll(lambda: re.search(r"msg=serving url=(\S+)", log.read_text()), what="serving", seconds=30)
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_serve_until_told_to_stop(tmp_path: Path) -> None:
+    with serving(tmp_path, "--listen-address", "127.0.0.1:0") as (process, url):
+        with urlopen(f"{url}/readyz") as answer:
+            assert answer.read() == b"ok\n"
+        process.send_signal(signal.SIGTERM)
+        poll(lambda: "shutting down" in (tmp_path / "log").read_text(), what="shutting down")
+        process.send_signal(signal.SIGTERM)  # in a hurry
+        assert process.wait(timeout=60) == 0
+
+
+def test_serve_at_an_address_that_is_taken(tmp_path: Path) -> None:
+    with serving(tmp_path, "--listen-address", "127.0.0.1:0") as (_, url):
+        taken = url.removeprefix("http://")
+        ended = subprocess.run(
+            [*COMMAND, "serve", f"--listen-address={taken}"],
+            env=build_environ(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"LISTEN_ADDRESS: cannot listen on '{taken}'" in ended.stderr
+
+
+def test_reader_that_goes_away(tmp_path: Path) -> None:
+    """As `head` does: no traceback."""
+    (tmp_path / "many.json").write_text(json.dumps(POD) * 2000)
+    process = subprocess.Popen(
+        [*COMMAND, "mutate", "-f", str(tmp_path / "many.json")],
+        env=build_environ(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    with process.stderr:
+        errors = process.stderr.read()
+    assert process.wait(timeout=60) == 1
+    assert [line for line in errors.splitlines() if not line.startswith(b"warning: ")] == []
+
+
+def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:
+    api_server.create_namespace("mutate")
+    api_server.create_secret("mutate", "db", {"P": "vault:secret/data/db#password"})
+    (tmp_path / "pod.json").write_text(json.dumps(POD))
+    kubeconfig = api_server.write_kubeconfig(tmp_path / "kubeconfig")
+    ended = subprocess.run(
+        [*COMMAND, "mutate", "-f", str(tmp_path / "pod.json"), "-n", "mutate", "--cluster", "-o", "json"],
+        env=build_environ(tmp_path, KUBECONFIG=str(kubeconfig)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["spec"]["containers"][0]["command"] == ["/vault/vault-env"]

@@ -1,0 +1,227 @@
+"""Becoming the command: arguments, exit codes, signals, descriptors, and the same process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.server import Silence
+from tests.process.runner import COMMAND, PATH, finish, run, start
+from tests.servers.process import poll
+from vault_secrets_webhook import __version__
+
+if TYPE_CHECKING:
+    from tests.fakes.server import FakeServer
+
+REFERENCE = {"A": "vault:secret/data/app#user"}
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (("printf", "%s|", "a b", "", "--", "$HOME", "-x"), b"a b||--|$HOME|-x|"),
+        (("--", "printf", "%s|", "--version"), b"--version|"),
+        (("--", "--", "x"), None),
+        (("/bin/echo", "größe", os.fsdecode(b"\xff\xfe")), b"gr\xc3\xb6\xc3\x9fe \xff\xfe\n"),
+    ],
+)
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}])
+def test_arguments(command: tuple[str, ...], output: bytes | None, locale: dict[str, str]) -> None:
+    seen = run(locale, *command)
+    if output is None:
+        assert (seen.code, seen.output) == (127, b"")
+        assert "--: command not found" in seen.log
+    else:
+        assert (seen.code, seen.output, seen.log) == (0, output, "")
+
+
+def test_version() -> None:
+    assert run({}, "--version") == (0, f"vault-env {__version__}\n".encode(), "")
+
+
+@pytest.mark.parametrize("command", [(), ("--",)], ids=["nothing", "dashes"])
+def test_no_command(command: tuple[str, ...]) -> None:
+    ended = subprocess.run([*COMMAND, *command], env={}, capture_output=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"no command is given" in ended.stderr
+    assert b"usage: vault-env [--] COMMAND" in ended.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 127])
+def test_exit_code_is_the_command_s(code: int) -> None:
+    assert run({}, "sh", "-c", f"exit {code}").code == code
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files: list[tuple[str, bytes, int]] = [
+        ("plain", b"#!/bin/sh\n", 0o644),
+        ("script", b"#!/bin/sh\necho ran\n", 0o755),
+        ("no-interpreter", b"#!/gone/interpreter\n", 0o755),
+        ("no-line", b"echo ran\n", 0o755),
+        ("foreign", b"\x7fELF\x02\x01\x01" + bytes(100), 0o755),
+        ("empty", b"", 0o755),
+    ]
+    for name, content, mode in files:
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+NOT_STARTED: list[tuple[str, int, str]] = [
+    ("nothing-of-this-name", 127, "nothing-of-this-name: command not found in PATH"),
+    ("", 127, "the command is empty"),
+    ("./gone", 127, "./gone: No such file or directory"),
+    ("script/x", 127, "Not a directory"),
+    ("./plain", 126, "./plain: permission denied: the file is not executable"),
+    ("plain", 126, "plain: permission denied"),
+    ("./folder", 126, "./folder: is a directory"),
+    ("./no-interpreter", 126, "the interpreter of its #! line, or its dynamic loader, is not in the container"),
+    ("./no-line", 126, "neither a program for this machine nor a script with a #! line"),
+    ("./foreign", 126, "neither a program for this machine nor a script with a #! line"),
+    ("./empty", 126, "neither a program for this machine nor a script with a #! line"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "message"), NOT_STARTED)
+def test_command_that_cannot_be_started(folder: Path, command: str, code: int, message: str) -> None:
+    seen = run({"PATH": f"/usr/bin:{folder}"}, command, cwd=str(folder))
+    assert (seen.code, seen.output) == (code, b"")
+    assert message in seen.log
+    assert seen.log.count("\n") == 1
+
+
+def test_command_is_looked_for_before_vault_is_asked(vault: FakeServer, environ: dict[str, str]) -> None:
+    assert run(environ | REFERENCE, "nothing-of-this-name").code == 127
+    assert vault.asked == []
+
+
+def test_script_and_path_of_the_container(folder: Path) -> None:
+    assert run({"PATH": str(folder)}, "script").output == b"ran\n"
+    assert run({"PATH": ""}, "script", cwd=str(folder)).output == b"ran\n"
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_same_process(environ: dict[str, str], has_reference: bool) -> None:
+    process = start({**environ, **(REFERENCE if has_reference else {})}, "sh", "-c", "echo $$ $PPID")
+    assert finish(process).output.split() == [str(process.pid).encode(), str(os.getpid()).encode()]
+
+
+def read_status(output: bytes) -> dict[str, int]:
+    """The signal sets of /proc/PID/status as numbers."""
+    fields = [line.split(":") for line in output.decode().splitlines()]
+    return {name: int(value, 16) for name, value in fields if name in {"SigBlk", "SigIgn", "SigCgt", "SigPnd"}}
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_signals_are_as_a_fresh_process_has_them(environ: dict[str, str], has_reference: bool) -> None:
+    seen = run({**environ, **(REFERENCE if has_reference else {})}, "cat", "/proc/self/status")
+    assert read_status(seen.output) == {"SigBlk": 0, "SigIgn": 0, "SigCgt": 0, "SigPnd": 0}
+
+
+def bit(*numbers: int) -> int:
+    return sum(1 << (number - 1) for number in numbers)
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_signals_that_were_ignored_or_blocked_stay_so(environ: dict[str, str], has_reference: bool) -> None:
+    ignored, blocked = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1), (signal.SIGUSR2, signal.SIGTERM)
+    words = [*COMMAND, "cat", "/proc/self/status"]
+    prepare = f"import os, signal, sys; [signal.signal(n, signal.SIG_IGN) for n in {[*map(int, ignored)]}]; "
+    prepare += f"signal.pthread_sigmask(signal.SIG_BLOCK, {[*map(int, blocked)]}); "
+    prepare += "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGPIPE, signal.SIGXFSZ)]; os.execv(sys.argv[1], sys.argv[1:])"
+    ended = subprocess.run(
+        [sys.executable, "-c", prepare, *words],
+        env={"PATH": PATH, **environ, **(REFERENCE if has_reference else {})},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert read_status(ended.stdout) == {"SigBlk": bit(*blocked), "SigIgn": bit(*ignored), "SigCgt": 0, "SigPnd": 0}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_signal_ends_the_wait_for_vault(vault: FakeServer, environ: dict[str, str], number: int) -> None:
+    vault.answer = lambda _: Silence()
+    process = start({**environ, **REFERENCE, "B": "vault:secret/data/b#x", "VAULT_CLIENT_TIMEOUT": "10m"}, "true")
+    poll(lambda: len(vault.asked) == 2, what="both requests")
+    process.send_signal(number)
+    assert finish(process).code == 128 + number
+
+
+def test_signal_ends_the_delay(environ: dict[str, str]) -> None:
+    process = start({**environ, **REFERENCE, "VAULT_ENV_DELAY": "10m", "VAULT_REVOKE_TOKEN": "false"}, "true")
+    assert process.stderr is not None
+    assert b"secrets are injected" in process.stderr.readline()
+    process.terminate()
+    assert finish(process).code == 143
+
+
+def test_ignored_signal_does_not_end_the_wait(vault: FakeServer, environ: dict[str, str]) -> None:
+    vault.answer = lambda _: Silence()
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", ignoring, *COMMAND, "true"],
+        env={"PATH": PATH, **environ, **REFERENCE, "VAULT_CLIENT_TIMEOUT": "10m"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    poll(lambda: vault.asked, what="the request")
+    process.send_signal(signal.SIGHUP)
+    process.terminate()
+    assert finish(process).code == 143
+
+
+LIST_DESCRIPTORS = ("sh", "-c", "for f in /proc/$$/fd/*; do echo ${f##*/} $(readlink $f); done")
+
+
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_no_descriptor_leaks(environ: dict[str, str], has_reference: bool) -> None:
+    plain = subprocess.run(LIST_DESCRIPTORS, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+    seen = run({**environ, **(REFERENCE if has_reference else {})}, *LIST_DESCRIPTORS)
+    assert numbers(seen.output) == numbers(plain.stdout) == [0, 1, 2]
+
+
+def numbers(output: bytes) -> list[int]:
+    return [int(line.split()[0]) for line in output.splitlines() if b"/proc/" not in line]
+
+
+def test_descriptor_of_the_parent_is_handed_on(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        ended = subprocess.run(
+            [*COMMAND, "sh", "-c", f"echo hello >&{file.fileno()}"],
+            env={"PATH": PATH},
+            pass_fds=[file.fileno()],
+            check=True,
+            timeout=60,
+        )
+    assert (ended.returncode, (tmp_path / "file").read_text()) == (0, "hello\n")
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_standard_streams_may_be_closed(environ: dict[str, str], closed: int, tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *COMMAND, "sh", "-c", f'echo "$A" > {result}'],
+        env={"PATH": PATH, **environ, **REFERENCE},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, result.read_text()) == (0, "app-user\n")
+
+
+def test_delay(environ: dict[str, str]) -> None:
+    """The application starts when the delay is over: its start is behind that moment by the kernel's own clock."""
+    script = "import time, os; print(time.clock_gettime(time.CLOCK_BOOTTIME))"
+    before = os.times().elapsed
+    seen = run({**environ, **REFERENCE, "VAULT_ENV_DELAY": "300ms"}, sys.executable, "-I", "-S", "-c", script)
+    assert seen.code == 0
+    assert os.times().elapsed - before >= 0.3
