@@ -39,9 +39,9 @@ servers: .venv/.test ## find or build kube-apiserver and etcd (some minutes the 
 servers-if-possible: .venv/.test
 	$(BIN)/python -m tests.servers.build --optional
 
-bench: .venv/.test ## measure start-up and admission (BENCH='--peer PATH' beside the Go executable)
-	$(BIN)/python -m benchmarks.startup $(BENCH)
-	$(BIN)/python -m benchmarks.admission $(BENCH)
+bench: .venv/.test ## measure start-up and admission (each takes --peer PATH by hand)
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.admission
 
 docs: .venv/.test ## write the tables of the reference documentation
 	$(BIN)/python -m tests.docs.generate

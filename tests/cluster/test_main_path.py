@@ -131,7 +131,9 @@ def test_both_versions_of_the_review_are_answered(tenant: Tenant, version: str) 
 
 
 REFUSALS = [
-    pytest.param({"A": "vault:secret/data/db"}, {}, 422, ["container 'app'", "'A'", "no key"], id="reference without key"),
+    pytest.param(
+        {"A": "vault:secret/data/db"}, {}, 422, ["container 'app'", "'A'", "no key"], id="reference without key"
+    ),
     pytest.param({"A": "vault:a/b#c#two"}, {}, 422, ["A", "version"], id="version that is no number"),
     pytest.param({"A": "${vault:a/b#c"}, {}, 422, ["A", "closes"], id="inline reference without end"),
     pytest.param(

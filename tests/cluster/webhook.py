@@ -19,15 +19,19 @@ from cryptography.x509.oid import NameOID
 from tests.servers.process import ServerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-WEBHOOK = [sys.executable, "-m", "vault_secrets_webhook.webhook"]
+PYTHON = (sys.executable,)
+WEBHOOK = ("-m", "vault_secrets_webhook.webhook")
 
 
 class Webhook:
     """A webhook that serves on a free loopback port over TLS; `url` is its base, `ca_bundle` what trusts it (PEM)."""
 
-    def __init__(self, folder: Path, kubeconfig: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, kubeconfig: Path, settings: Mapping[str, str], *, command: Sequence[str] = PYTHON
+    ) -> None:
+        """Start it; `command` runs the interpreter, `settings` win over what is usual here."""
         certificate, key, self.ca_bundle = write_certificate(folder)
         environ = {
             "LISTEN_ADDRESS": "127.0.0.1:0",
@@ -36,7 +40,7 @@ class Webhook:
             "KUBECONFIG": str(kubeconfig),
             **settings,
         }
-        self.process = ServerProcess(WEBHOOK, log_file=folder / "webhook.log", environ=environ)
+        self.process = ServerProcess([*command, *WEBHOOK], log_file=folder / "webhook.log", environ=environ)
         self.context = ssl.create_default_context(cadata=self.ca_bundle)
         self.url = self.process.wait_until_ready(self._find_url)
 
