@@ -70,10 +70,18 @@ Answer: TypeAlias = Reply | Raw | Silence | Tunnel
 
 
 class FakeServer:
-    """Listens on a free port of 127.0.0.1, or on a Unix socket, until `stop`; also a context manager."""
+    """Listens on a free port of 127.0.0.1, or on a Unix socket, until `stop`; also a context manager.
+
+    With a `greeting` it speaks no HTTP: it sends these bytes, reads something and hangs up.
+    """
 
     def __init__(
-        self, answer: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None, path: Path | None = None
+        self,
+        answer: Callable[[Asked], Answer] = lambda _: Silence(),
+        *,
+        tls: ssl.SSLContext | None = None,
+        path: Path | None = None,
+        greeting: bytes | None = None,
     ) -> None:
         self.answer = answer
         self.tls = tls
@@ -81,19 +89,17 @@ class FakeServer:
         self.connections: list[socket.socket] = []
         self.stopped = threading.Event()
         self.path = path
+        self.greeting = greeting
+        self.port = 0
         if path:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(str(path))
             self.listener.listen()
         else:
             self.listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self.listener.getsockname()[1]
         self.threads = [threading.Thread(target=self.accept)]
         self.threads[0].start()
-
-    @property
-    def port(self) -> int:
-        port: int = self.listener.getsockname()[1]
-        return port
 
     @property
     def address(self) -> str:
@@ -115,6 +121,10 @@ class FakeServer:
     def serve(self, connection: socket.socket) -> None:
         stream = connection
         try:
+            if self.greeting is not None:
+                connection.sendall(self.greeting)
+                connection.recv(65536)
+                return
             if self.tls:
                 stream = self.tls.wrap_socket(connection, server_side=True)
                 self.connections.append(stream)
@@ -193,11 +203,11 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
 
 
 def read_request(reader: BufferedIOBase) -> Asked | None:
-    """Read one request; None at the end of the connection."""
-    line = reader.readline()
-    if not line:
+    """Read one request; None at the end of the connection, and for what is no HTTP."""
+    line = reader.readline().decode("latin-1")
+    if not line.endswith("HTTP/1.1\r\n"):
         return None
-    method, target, _ = line.decode("latin-1").split(" ")
+    method, target, _ = line.split(" ")
     headers = {}
     while (field := reader.readline().decode("latin-1").strip()) != "":
         name, _, value = field.partition(":")

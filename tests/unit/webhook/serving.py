@@ -7,33 +7,43 @@ import base64
 import contextlib
 import datetime as dt
 import functools
+import io
 import ipaddress
 import json
 import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from vault_secrets_webhook.textlog import Log
+from vault_secrets_webhook.webhook.kube.lookup import NoCluster
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
 from vault_secrets_webhook.webhook.mutate.pod import PodMutation
-from vault_secrets_webhook.webhook.server import Timing
+from vault_secrets_webhook.webhook.server import Timing, running_server
 from vault_secrets_webhook.webhook.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from vault_secrets_webhook.webhook.endpoints import Mutate
+    from vault_secrets_webhook.webhook.server import Server
+
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 # Short where a test waits for the end, long where it must not be what ends the test.
 QUICK = Timing(drain=0.05, finish=5.0, linger=0.2, certificate_poll=0.02, header_poll=0.02)
 PATIENCE = 30.0
+JSON = {"Content-Type": "application/json"}
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /pods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Run an async test in a loop of its own."""
+    """Run an async test in a loop of its own, of the kind that the webhook runs in."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -41,7 +51,7 @@ def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
             async with asyncio.timeout(PATIENCE):
                 await test(*args, **kwargs)
 
-        asyncio.run(limited())
+        uvloop.run(limited())
 
     return run
 
@@ -138,3 +148,47 @@ async def open_session(pair: Pair | None = None) -> AsyncIterator[aiohttp.Client
     connector = aiohttp.TCPConnector(ssl=pair.trust() if pair else True)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    pair: Pair | None = None,
+    *,
+    mutate: Mutate = add_label,
+    timing: Timing = QUICK,
+    level: str = "info",
+    **variables: str,
+) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
+    """Serve with a stand-in for the mutation, and give a client."""
+    settings = make_settings(pair, **variables)
+    running = running_server(settings, NoCluster(), log=Log(level), timing=timing, mutate=mutate)
+    async with running as server, open_session(pair) as session:
+        yield server, session
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str] | None = None
+) -> tuple[int, Any, Any]:
+    """Post a body; gives status, headers and document."""
+    async with session.post(url, data=io.BytesIO(body), headers={**JSON, **(headers or {})}) as response:
+        return response.status, response.headers, await response.json()
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    server: Server, context: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a connection, plain or with TLS."""
+    port = int(server.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        yield reader, writer
+    finally:
+        await close(writer)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection and wait until it is closed."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

@@ -1,31 +1,27 @@
-"""The server on real sockets: every answer that is not a review's, deadlines, connections, certificates, shutdown."""
+"""The server on real sockets: what each request is answered, logged and counted as."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
 import json
-import shutil
-import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from tests.unit.webhook.serving import (
+    JSON,
     QUICK,
     UID,
-    add_label,
     in_loop,
     make_pair,
     make_review,
     make_settings,
     open_session,
+    post,
     read_patch,
-    until,
+    serving,
 )
-from vault_secrets_webhook.errors import ConfigurationError, Refused
+from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.lookup import NoCluster
@@ -35,61 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    import aiohttp
-
-    from tests.unit.webhook.serving import Pair
-    from vault_secrets_webhook.webhook.endpoints import Mutate
     from vault_secrets_webhook.webhook.mutate.pod import PodMutation
-    from vault_secrets_webhook.webhook.server import Server, Timing
 
-JSON = {"Content-Type": "application/json"}
 MIB = 1024 * 1024
-GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST /pods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    pair: Pair | None = None,
-    *,
-    mutate: Mutate = add_label,
-    timing: Timing = QUICK,
-    level: str = "info",
-    **variables: str,
-) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
-    """Serve with a stand-in for the mutation, and give a client."""
-    settings = make_settings(pair, **variables)
-    running = running_server(settings, NoCluster(), log=Log(level), timing=timing, mutate=mutate)
-    async with running as server, open_session(pair) as session:
-        yield server, session
-
-
-async def post(
-    session: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str] | None = None
-) -> tuple[int, Any, Any]:
-    """Post a body; gives status, headers and document."""
-    async with session.post(url, data=io.BytesIO(body), headers={**JSON, **(headers or {})}) as response:
-        return response.status, response.headers, await response.json()
-
-
-@contextlib.asynccontextmanager
-async def connected(
-    server: Server, context: ssl.SSLContext | None = None
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a connection, plain or with TLS."""
-    port = int(server.url.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-    try:
-        yield reader, writer
-    finally:
-        await close(writer)
-
-
-async def close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection and wait until it is closed."""
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
 
 
 @in_loop
@@ -193,112 +137,6 @@ async def test_body_over_the_limit_without_a_length() -> None:
 
 
 @in_loop
-async def test_slow_body() -> None:
-    timing = msgspec.structs.replace(QUICK, body=0.05)
-    async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
-        writer.write(POST % 9 + b"{")
-        answer = await reader.read()  # to the end: the connection is closed
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert b"did not arrive within 0.05 seconds" in answer
-
-
-@pytest.mark.parametrize("sent", [b"P", b"POST /pods HTTP/1.1\r\nHost: x\r\n"], ids=["first byte", "half a header"])
-def test_slow_header(sent: bytes) -> None:
-    async def check() -> None:
-        timing = msgspec.structs.replace(QUICK, header=0.05)
-        async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
-            writer.write(sent)
-            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
-
-    in_loop(check)()
-
-
-@in_loop
-async def test_slow_second_header() -> None:
-    timing = msgspec.structs.replace(QUICK, header=0.05)
-    async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
-        writer.write(GET)
-        assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200 ")
-        writer.write(b"GET /heal")
-        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
-
-
-@in_loop
-async def test_a_connection_without_a_request_may_wait() -> None:
-    """Go's client opens connections ahead: closing one that was never used loses the review that comes next."""
-    timing = msgspec.structs.replace(QUICK, header=0.01)
-    async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
-        async with connected(server) as (late_reader, late_writer):
-            late_writer.write(b"G")
-            assert (await late_reader.read()).startswith(b"HTTP/1.1 408 ")  # the deadline has passed for both
-        writer.write(GET)
-        assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200 ")
-
-
-@in_loop
-async def test_no_tls_handshake(tmp_path: Path) -> None:
-    timing = msgspec.structs.replace(QUICK, handshake=0.05)
-    async with serving(make_pair(tmp_path), timing=timing) as (server, _), connected(server) as (reader, _):
-        assert await reader.read() == b""
-
-
-@in_loop
-async def test_connection_cut_in_the_middle_of_the_body(capfd: pytest.CaptureFixture[str]) -> None:
-    async with serving() as (server, session):
-        async with connected(server) as (_, writer):
-            writer.write(POST % 99 + b"{")
-            await until(lambda: server.endpoints.under_way == 1)
-        await until(lambda: server.endpoints.under_way == 0)
-        status, _, _ = await post(session, f"{server.url}/pods", make_review())
-        assert status == 200
-    log = capfd.readouterr().err
-    assert "level=ERROR" not in log
-    assert "level=WARN" not in log
-
-
-NOT_HTTP: list[tuple[str, bytes]] = [
-    ("request line", b"CANARY \x01\r\n\r\n"),
-    ("header", b"GET /healthz HTTP/1.1\r\nCANARY\r\n\r\n"),
-    ("chunk", b"POST /pods HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nCANARY\r\n"),
-    ("TLS", bytes.fromhex("16030100f5010000f10303") + b"CANARY"),
-]
-
-
-@pytest.mark.parametrize("sent", [row[1] for row in NOT_HTTP], ids=[row[0] for row in NOT_HTTP])
-def test_what_is_not_http(sent: bytes, canary: str, capfd: pytest.CaptureFixture[str]) -> None:
-    async def check() -> None:
-        async with serving() as (server, _), connected(server) as (reader, writer):
-            writer.write(sent.replace(b"CANARY", canary.encode()))
-            answer = await reader.read()
-            assert answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
-            assert b"the request is not well-formed HTTP" in answer
-            assert b"aiohttp" not in answer
-            assert canary.encode() not in answer
-
-    in_loop(check)()
-    log = capfd.readouterr().err
-    assert canary not in log
-    assert "level=ERROR" not in log
-
-
-@in_loop
-async def test_keep_alive(tmp_path: Path) -> None:
-    pair = make_pair(tmp_path)
-    review = make_review()
-    async with serving(pair) as (server, _), connected(server, pair.trust()) as (reader, writer):
-        for _ in range(3):
-            writer.write(POST % len(review) + review)
-            header = (await reader.readuntil(b"\r\n\r\n")).lower()
-            assert header.startswith(b"http/1.1 200 ")
-            assert b"connection: close" not in header
-            await reader.readexactly(int(header.partition(b"content-length: ")[2].partition(b"\r")[0]))
-
-
-def test_idle_connections_outlive_those_of_the_api_server() -> None:
-    assert QUICK.keep_alive > 90
-
-
-@in_loop
 async def test_refused(capfd: pytest.CaptureFixture[str]) -> None:
     async def refuse(pod: bytes, namespace: str) -> PodMutation:
         raise Refused("annotation x: no", code=403)
@@ -347,6 +185,22 @@ async def test_own_fault(canary: str, capfd: pytest.CaptureFixture[str]) -> None
     log = capfd.readouterr().err
     assert "error=KeyError" in log
     assert "test_server.py:" in log
+    assert canary not in log
+
+
+@in_loop
+async def test_own_fault_outside_of_a_review(canary: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> bytes:
+        raise KeyError(canary)
+
+    async with serving() as (server, session):
+        server.endpoints.metrics.render = fail  # type: ignore[method-assign]
+        async with session.get(f"{server.url}/metrics") as response:
+            document = await response.json()
+            assert (response.status, response.headers["Connection"]) == (500, "close")
+        assert document["message"] == "internal error; the webhook's log says where"
+    log = capfd.readouterr().err
+    assert 'msg="a request could not be answered" error=KeyError' in log
     assert canary not in log
 
 
@@ -407,121 +261,3 @@ async def test_metrics_on_a_port_of_their_own(tmp_path: Path) -> None:
         for url in (f"{server.url}/metrics", f"{server.telemetry_url}/pods"):
             async with session.get(url) as response:
                 assert response.status == 404
-
-
-@in_loop
-async def test_drain() -> None:
-    """While draining: everything is answered, each answer ends its connection, and we are not ready."""
-    timing = msgspec.structs.replace(QUICK, drain=30.0)
-    async with serving(timing=timing) as (server, session):
-        hurry = asyncio.Event()
-        draining = asyncio.create_task(server.drain(hurry))
-        await until(lambda: server.endpoints.is_draining)
-        status, headers, _ = await post(session, f"{server.url}/pods", make_review())
-        assert (status, headers["Connection"]) == (200, "close")
-        async with session.get(f"{server.url}/readyz") as response:
-            assert response.status == 503
-        async with session.get(f"{server.url}/healthz") as response:
-            assert response.status == 200
-        assert not draining.done()
-        hurry.set()
-        await draining
-
-
-@in_loop
-async def test_reviews_under_way_are_finished() -> None:
-    """Also one whose body has not arrived completely when the listening ends."""
-    going_on = asyncio.Event()
-
-    async def wait(pod: bytes, namespace: str) -> PodMutation:
-        await going_on.wait()
-        return await add_label(pod, namespace)
-
-    review = make_review()
-    async with serving(mutate=wait) as (server, session), connected(server) as (reader, writer):
-        first = asyncio.create_task(post(session, f"{server.url}/pods", review))
-        writer.write(POST % len(review))
-        await until(lambda: server.endpoints.under_way == 2)
-        closing = asyncio.create_task(server.close())
-        await until(lambda: not server.parts[0][0].is_serving())
-        writer.write(review)
-        going_on.set()
-        status, headers, _ = await first
-        assert (status, headers["Connection"]) == (200, "close")
-        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-        await closing
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
-
-
-async def served_certificate(server: Server) -> bytes:
-    """Fetch the certificate that a new connection gets."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    async with connected(server, context) as (_, writer):
-        certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    return certificate
-
-
-@in_loop
-async def test_certificate_reload(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """As the kubelet does it: the files are reached through a symbolic link that is turned."""
-    for name, days in (("old", 30), ("new", 60)):
-        (tmp_path / name).mkdir()
-        make_pair(tmp_path / name, days=days)
-    (tmp_path / "..data").symlink_to("old")
-    pair = type(make_pair(tmp_path / "old"))(tmp_path / "..data/tls.crt", tmp_path / "..data/tls.key")
-    new = ssl.PEM_cert_to_DER_cert((tmp_path / "new/tls.crt").read_text())
-    async with serving(pair) as (server, session):
-        registry = server.endpoints.metrics.registry
-        before = registry.get_sample_value("vault_secrets_webhook_certificate_expiry_timestamp_seconds")
-        async with session.get(f"{server.url}/healthz") as response:
-            assert response.status == 200
-        (tmp_path / "..next").symlink_to("new")
-        (tmp_path / "..next").rename(tmp_path / "..data")
-        await until(lambda: "certificate reloaded" in capfd.readouterr().err)
-        assert await served_certificate(server) == new
-        async with session.get(f"{server.url}/healthz") as response:  # the connection from before still works
-            assert response.status == 200
-        after = registry.get_sample_value("vault_secrets_webhook_certificate_expiry_timestamp_seconds")
-        assert before is not None
-        assert after is not None
-        assert after > before
-
-
-@in_loop
-async def test_a_broken_new_certificate_is_not_used(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    pair = make_pair(tmp_path)
-    other = make_pair(tmp_path, "other")
-    async with serving(pair) as (server, _):
-        old = await served_certificate(server)
-        shutil.copy(other.key, pair.key)
-        log = ""
-
-        def is_logged() -> bool:
-            nonlocal log
-            log += capfd.readouterr().err
-            return "the old one is kept" in log
-
-        await until(is_logged)
-        assert "the private key does not belong to the certificate" in log
-        assert await served_certificate(server) == old
-        registry = server.endpoints.metrics.registry
-        assert registry.get_sample_value("vault_secrets_webhook_certificate_reload_failures_total") == 1.0
-        shutil.copy(other.certificate, pair.certificate)
-        new = ssl.PEM_cert_to_DER_cert(other.certificate.read_text())
-        while await served_certificate(server) != new:  # noqa: ASYNC110 - as `until`
-            await asyncio.sleep(0.01)
-
-
-@in_loop
-async def test_an_address_that_is_taken() -> None:
-    async with serving() as (server, _):
-        taken = server.url.removeprefix("http://")
-        with pytest.raises(ConfigurationError, match="LISTEN_ADDRESS: cannot listen on"):
-            async with serving(LISTEN_ADDRESS=taken):
-                pass
-        with pytest.raises(ConfigurationError, match="TELEMETRY_LISTEN_ADDRESS: cannot listen on"):
-            async with serving(TELEMETRY_LISTEN_ADDRESS=taken):
-                pass
