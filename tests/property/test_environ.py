@@ -38,7 +38,11 @@ def test_nothing_else_is_touched(entries: list[bytes]) -> None:
     assert build_entries(entries, withheld) == expected
 
 
-@given(ENTRIES, st.dictionaries(NAMES.filter(bool), BYTES, max_size=4), st.dictionaries(NAMES.filter(bool), BYTES, max_size=4))
+@given(
+    ENTRIES,
+    st.dictionaries(NAMES.filter(bool), BYTES, max_size=4),
+    st.dictionaries(NAMES.filter(bool), BYTES, max_size=4),
+)
 def test_names_are_unique_and_values_are_those_given(
     entries: list[bytes], values: dict[bytes, bytes | None], added: dict[bytes, bytes]
 ) -> None:

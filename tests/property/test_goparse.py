@@ -16,7 +16,9 @@ from vault_secrets_webhook.goparse import (
     parse_whole_number,
 )
 
-NEARLY = st.lists(st.sampled_from([*"0123456789.-+e _", "ms", "us", "ns", "s", "m", "h", "²", "１"]), max_size=12).map("".join)
+NEARLY = st.lists(
+    st.sampled_from([*"0123456789.-+e _", "ms", "us", "ns", "s", "m", "h", "²", "\N{FULLWIDTH DIGIT ONE}"]), max_size=12
+).map("".join)
 
 
 @given(st.integers(0, LONGEST_DURATION))

@@ -13,7 +13,9 @@ Outcome: TypeAlias = tuple[int, bytes, dict[str, str], bool, bool]
 
 BODIES = st.binary(max_size=40)
 STATUSES = st.sampled_from([200, 204, 304, 400, 403, 404, 500, 503])
-INFORMATIONAL = st.lists(st.sampled_from([b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Hints\r\nA: b\r\n\r\n"]), max_size=2)
+INFORMATIONAL = st.lists(
+    st.sampled_from([b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Hints\r\nA: b\r\n\r\n"]), max_size=2
+)
 
 
 @st.composite
@@ -31,7 +33,14 @@ def responses(draw: st.DrawFn) -> bytes:
     size = draw(st.integers(1, 10))
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
     encoded = b"".join(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n" for chunk in chunks)
-    return head + b"Transfer-Encoding: chunked\r\n\r\n" + encoded + b"0\r\n" + draw(st.sampled_from([b"", b"A: b\r\n"])) + b"\r\n"
+    return (
+        head
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + encoded
+        + b"0\r\n"
+        + draw(st.sampled_from([b"", b"A: b\r\n"]))
+        + b"\r\n"
+    )
 
 
 @st.composite

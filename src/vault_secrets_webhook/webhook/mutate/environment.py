@@ -5,6 +5,7 @@ The webhook's own VAULT_TOKEN is not among them, and no setting can bring it in.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from vault_secrets_webhook.goparse import format_duration
@@ -60,9 +61,10 @@ TABLE: tuple[tuple[str, Callable[[Context], str | None]], ...] = (
 NAMES = frozenset(name for name, _ in TABLE)
 
 
-def build_variables(context: Context) -> list[dict[str, str]]:
-    """Give the entries for `env`, the same for every container of a pod."""
-    return [{"name": name, "value": text} for name, make in TABLE if (text := make(context)) is not None]
+@lru_cache(maxsize=256)
+def build_variables(context: Context) -> tuple[dict[str, str], ...]:
+    """Give the entries for `env`, the same for every container of a pod, and of the next pod like it."""
+    return tuple({"name": name, "value": text} for name, make in TABLE if (text := make(context)) is not None)
 
 
 def set_variables(patch: Patch, path: str, container: Container, variables: Sequence[dict[str, str]]) -> None:

@@ -8,6 +8,7 @@ again, and vault-env finds the reference in its environment.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vault_secrets_webhook.errors import InvalidReference, Refused
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 SECRET = "Secret"  # noqa: S105 - a kind of object
 CONFIG_MAP = "ConfigMap"
 SCHEME_BYTES = SCHEME.encode()
+# What nearly all references look like, `vault:path#key`. Whatever this matches, `parse` takes (a property test proves
+# it), and a match costs a tenth of it.
+PLAIN_REFERENCE = re.compile(r"vault:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+#[A-Za-z0-9_.-]+")
 
 
 class Object(NamedTuple):
@@ -70,7 +74,11 @@ def check_literals(container: Container) -> bool:
     for variable in container.env or ():
         text = variable.value
         # The first look is for speed: most values end here.
-        if text and SCHEME in text and has_reference(text):
+        if not text or SCHEME not in text:
+            continue
+        if PLAIN_REFERENCE.fullmatch(text):
+            found = True
+        elif has_reference(text):
             found = True
             # kubelet puts other variables in the place of $(NAME) before vault-env parses the text.
             if "$(" not in text:
