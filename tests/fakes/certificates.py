@@ -41,9 +41,7 @@ class Authority:
         if password:
             encryption = serialization.BestAvailableEncryption(password)
         certificate_file, key_file = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        certificate_file.write_bytes(
-            builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        )
+        certificate_file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         )

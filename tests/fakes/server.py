@@ -11,13 +11,14 @@ from a request to one of:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
-import ssl
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from io import BufferedIOBase
     from pathlib import Path
@@ -182,10 +183,8 @@ class FakeServer:
 
 
 def close(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     sock.close()
 
 
@@ -196,10 +195,8 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
     except OSError:
         pass
     for end in (source, sink):
-        try:
+        with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
 
 def read_request(reader: BufferedIOBase) -> Asked | None:

@@ -35,7 +35,16 @@ FULL = {name: VALUES.get(name, "x") for name in ALL_NAMES}
 
 
 def test_pass_through_is_the_container_s_environment() -> None:
-    entries = [b"PATH=/usr/bin:/bin", b"B=1", b"A=a=b", b"EMPTY=", b"LINES=a\nb\n", b"BYTES=\xff\xfe", b"\xfe=x", b"$X={}"]
+    entries = [
+        b"PATH=/usr/bin:/bin",
+        b"B=1",
+        b"A=a=b",
+        b"EMPTY=",
+        b"LINES=a\nb\n",
+        b"BYTES=\xff\xfe",
+        b"\xfe=x",
+        b"$X={}",
+    ]
     assert run_with_entries(entries).entries == entries
 
 
@@ -67,7 +76,11 @@ def test_passed_through_names_do() -> None:
 def test_login_keeps_what_the_application_needs(vault: FakeServer, tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text("the-jwt")
     environ = {
-        **{name: value for name, value in FULL.items() if name in {n.decode() for n in CONNECTION_NAMES} and value == "x"},
+        **{
+            name: value
+            for name, value in FULL.items()
+            if name in {n.decode() for n in CONNECTION_NAMES} and value == "x"
+        },
         "VAULT_ADDR": vault.address,
         "VAULT_TOKEN": "vault:login",
         "VAULT_AGENT_ADDR": vault.address,

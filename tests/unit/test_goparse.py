@@ -27,7 +27,9 @@ def test_false(text: str) -> None:
     assert parse_bool(text) is False
 
 
-@pytest.mark.parametrize("text", ["", " ", "yes", "no", "on", "off", "tRUE", "true ", "2", "-1", "１", "null"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "yes", "no", "on", "off", "tRUE", "true ", "2", "-1", "\N{FULLWIDTH DIGIT ONE}", "null"]
+)
 def test_not_a_boolean(text: str) -> None:
     with pytest.raises(ValueError, match="is not a boolean: write true or false"):
         parse_bool(text)
@@ -82,7 +84,7 @@ def test_duration(text: str, expected: int) -> None:
         "1e3",
         "1e3s",
         "1s2",
-        "１s",
+        "\N{FULLWIDTH DIGIT ONE}s",
         "1_0s",
         "0x1s",
         "9223372037s",
@@ -124,12 +126,16 @@ def test_whole_number(text: str, expected: int) -> None:
     assert parse_whole_number(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "1_000", "0x10", "²", "１", str(2**63), "1" * 99])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "+1", "1.0", "1e3", " 1", "1_000", "0x10", "²", "\N{FULLWIDTH DIGIT ONE}", str(2**63), "1" * 99]
+)
 def test_not_a_whole_number(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a whole number|is out of range"):
         parse_whole_number(text)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0", True), ("9" * 40, True), ("9" * 41, False), ("", False), ("²", False)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", True), ("9" * 40, True), ("9" * 41, False), ("", False), ("²", False)]
+)
 def test_is_digits(text: str, expected: bool) -> None:
     assert is_digits(text) is expected

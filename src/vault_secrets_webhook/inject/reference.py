@@ -224,7 +224,8 @@ class Parser:
         path_end = self.path_end()
         path = self.text[self.target : path_end]
         if self.text[path_end : path_end + 1] != "#":
-            self.fail(f"no key: write {self.scheme()}PATH#KEY", path_end, path_end + 1)
+            scheme = WRITE_SCHEME if self.writes else SCHEME
+            self.fail(f"no key: write {scheme}PATH#KEY", path_end, path_end + 1)
         check_path(path, self.shown(path_end), self.target - self.start)
         end, marks, is_template = self.selector(path_end + 1)
         return self.build(path, path_end + 1, end, marks, is_template=is_template)
@@ -377,9 +378,6 @@ class Parser:
             return Write(path, rest or DEFAULT_BODY)
         return Read(path, int(rest) if rest else None)
 
-    def scheme(self) -> str:
-        return WRITE_SCHEME if self.writes else SCHEME
-
     def shown(self, end: int) -> str:
         """Show the reference up to `end`, or up to where a body or ciphertext starts."""
         if self.shown_end is not None:
@@ -399,15 +397,3 @@ class Parser:
         while end < len(self.text) and (self.text[end].isalnum() or self.text[end] in "-_./#"):
             end += 1
         return end
-
-
-__all__ = [
-    "Ciphertext",
-    "Login",
-    "Read",
-    "Reference",
-    "Write",
-    "has_reference",
-    "parse",
-    "parse_paths",
-]

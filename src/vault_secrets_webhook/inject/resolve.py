@@ -276,5 +276,7 @@ def encode_value(value: JSON) -> bytes:
     if value is None:
         return b""
     text = value if isinstance(value, str) else dumps(value)
-    # Lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go.
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

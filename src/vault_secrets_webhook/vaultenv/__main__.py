@@ -41,13 +41,13 @@ def run(arguments: list[str]) -> int:
     if not arguments:
         log.error("no command is given: vault-env needs the command that it is to start", usage=USAGE)
         return FAILED
-    launch.die_on_signals()
+    watch = launch.SignalWatch()
     entries = environment.read_entries()
     environ = environment.index_entries(entries)
     try:
         settings = Settings(environ)
         log = Log(settings.log_level, as_json=settings.logs_json, app="vault-env")
-        return start(arguments, entries, environ, settings, log)
+        return start(arguments, entries, environ, settings, log, watch)
     except LaunchError as error:
         log.error(str(error))  # noqa: TRY400 - this log has no tracebacks
         return error.exit_code
@@ -58,7 +58,14 @@ def run(arguments: list[str]) -> int:
     return FAILED
 
 
-def start(arguments: list[str], entries: list[bytes], environ: dict[str, str], settings: Settings, log: Log) -> int:
+def start(
+    arguments: list[str],
+    entries: list[bytes],
+    environ: dict[str, str],
+    settings: Settings,
+    log: Log,
+    watch: launch.SignalWatch,
+) -> int:
     """Prepare the environment and become the command; returns only when a secret could not be had."""
     path = launch.find_command(arguments[0], environ.get("PATH"))
     withheld = environment.withheld_names(entries, settings.passed_through)
@@ -67,6 +74,7 @@ def start(arguments: list[str], entries: list[bytes], environ: dict[str, str], s
     if settings.from_path or any(has_reference(entry, withheld) for entry in entries):
         from .inject import inject_secrets
 
+        watch.start_thread()
         built = inject_secrets(entries, environ, withheld, settings, log)
         if built is None:
             return FAILED
@@ -75,9 +83,10 @@ def start(arguments: list[str], entries: list[bytes], environ: dict[str, str], s
     if settings.delay:
         from time import sleep
 
+        watch.start_thread()
         sleep(settings.delay)
     log.debug("the command is started", path=path)
-    return launch.execute(path, arguments, built)
+    return launch.execute(path, arguments, built, watch)
 
 
 def has_reference(entry: bytes, withheld: frozenset[bytes]) -> bool:

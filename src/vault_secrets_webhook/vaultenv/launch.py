@@ -6,6 +6,7 @@ import _signal  # type: ignore[import-not-found] # `signal` is `enum` on top of 
 import errno
 import os
 import stat
+from _thread import start_new_thread
 
 from vault_secrets_webhook.errors import Error, LaunchError
 
@@ -62,14 +63,46 @@ def check_executable(path: str) -> None:
         raise LaunchError(f"{path}: permission denied: the file is not executable", NOT_EXECUTABLE)
 
 
-def die_on_signals() -> None:
-    """Let the signals that end a process end us, even as PID 1, for which the kernel has no default action.
+class SignalWatch:
+    """Lets the signals that end a process end us, even as PID 1, for which the kernel has no default action.
 
-    Handlers do not outlive execve, so nothing of this reaches the application; what was ignored stays ignored.
+    What was ignored or blocked stays so.
     """
-    for number in ENDING_SIGNALS:
-        if _signal.getsignal(number) != _signal.SIG_IGN:
+
+    __slots__ = ("mask", "watched")
+
+    def __init__(self) -> None:
+        self.watched = [number for number in ENDING_SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+        self.mask: set[int] | None = None
+        for number in self.watched:
             _signal.signal(number, die)
+
+    def start_thread(self) -> None:
+        """Watch in a thread from now on, unless that is so already. To be called before anything waits.
+
+        A handler in Python runs only when the system call returns in which we wait for Vault, and a signal that comes
+        just before that call does not interrupt it.
+        """
+        if self.mask is not None:
+            return
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, self.watched)
+        try:
+            start_new_thread(wait_and_die, ([number for number in self.watched if number not in mask],))
+        except RuntimeError:  # the container's limit of processes: the handlers have to do
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        else:
+            self.mask = mask
+
+    def restore(self) -> None:
+        """Give the application what we were given: undo what the interpreter and this watch have changed."""
+        for number in (*IGNORED_BY_PYTHON, *self.watched):
+            _signal.signal(number, _signal.SIG_DFL)
+        if self.mask is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask)
+
+
+def wait_and_die(numbers: list[int]) -> Never:
+    die(_signal.sigwait(numbers), None)
 
 
 def die(number: int, frame: FrameType | None) -> Never:
@@ -77,17 +110,11 @@ def die(number: int, frame: FrameType | None) -> Never:
     os._exit(128 + number)
 
 
-def restore_signals() -> None:
-    """Undo what the interpreter did at its start: it ignores two signals, which execve would hand on."""
-    for number in IGNORED_BY_PYTHON:
-        _signal.signal(number, _signal.SIG_DFL)
-
-
-def execute(path: str, arguments: list[str], entries: list[bytes]) -> Never:
+def execute(path: str, arguments: list[str], entries: list[bytes], watch: SignalWatch) -> Never:
     """Become the application. Raises LaunchError, or Error for an environment that the kernel would not take."""
     argv = [os.fsencode(argument) for argument in arguments]  # as the interpreter decoded them
     check_sizes([os.fsencode(path), *argv], entries)
-    restore_signals()
+    watch.restore()
     try:
         if all(entry.find(b"=") > 0 for entry in entries):
             os.execve(path, argv, dict(entry.split(b"=", 1) for entry in entries))  # noqa: S606 - no shell is the point

@@ -247,7 +247,7 @@ def explain(error: Exception, url: URL, proxy: URL | None, deadline: Deadline) -
     if proxy is not None:
         where += f" through the proxy {proxy.netloc()}"
     if isinstance(error, TimeoutError):
-        return f"{where} did not answer within {deadline.seconds:g} s"
+        return f"{where} did not answer within {round(deadline.seconds, 2):g} s"
     if isinstance(error, _socket.gaierror):
         host = (proxy or url).host
         return f"the host name {host} cannot be resolved: {error.args[-1]}"

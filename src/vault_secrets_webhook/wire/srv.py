@@ -24,6 +24,7 @@ HEADER_SIZE = 12
 POINTER = 0xC0
 MAX_LABELS = 128
 MAX_MESSAGE = 4096
+NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 SECONDS_PER_SERVER = 2.0
 
 
@@ -39,13 +40,19 @@ def choose_target(host: str, resolv_conf: str = RESOLV_CONF) -> tuple[str, int] 
     question = encode_question(f"_http._tcp.{host}", os.urandom(2))
     for address, port in read_servers(resolv_conf):
         try:
-            records = read_records(ask(address, port, question), question)
+            records = [*filter(is_usable, read_records(ask(address, port, question), question))]
         except (OSError, BadMessage):
             continue
         if records:
             _, _, chosen_port, target = min(records, key=lambda record: (record[0], -record[1]))
             return target, chosen_port
     return None
+
+
+def is_usable(record: Record) -> bool:
+    """Tell whether a record names a port of a host: the target `.` says that there is no such service."""
+    *_, port, target = record
+    return port > 0 and target != "" and NAME_CHARACTERS.issuperset(target)
 
 
 def read_servers(resolv_conf: str) -> list[tuple[str, int]]:
@@ -59,7 +66,10 @@ def read_servers(resolv_conf: str) -> list[tuple[str, int]]:
     for field in fields:
         if len(field) > 1 and field[0] == "nameserver":
             is_plain_v6 = field[1].count(":") > 1 and not field[1].startswith("[")
-            host, port = (field[1], None) if is_plain_v6 else split_host_port(field[1])
+            try:
+                host, port = (field[1], None) if is_plain_v6 else split_host_port(field[1])
+            except ValueError:
+                continue
             servers.append((host, port or 53))
     return servers
 

@@ -95,3 +95,19 @@ def test_records_of_other_types_are_passed_over() -> None:
 def test_a_bad_message_is_refused(message: bytes) -> None:
     with pytest.raises(srv.BadMessage):
         srv.read_records(message, QUESTION)
+
+
+@pytest.mark.parametrize(
+    "record", [(0, 0, 0, "a.example"), (0, 0, 1, ""), (0, 0, 1, "a/b"), (0, 0, 1, "a@b"), (0, 0, 1, "\xff")]
+)
+def test_a_record_that_names_no_port_of_a_host_is_passed_over(
+    record: tuple[int, int, int, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver [::1\nnameserver 127.0.0.1\n")
+    monkeypatch.setattr(srv, "ask", lambda *_: b"")
+    found = [record]
+    monkeypatch.setattr(srv, "read_records", lambda *_: found)
+    assert srv.choose_target("vault.example", str(conf)) is None
+    found.append((9, 0, 8200, "vault-0.example"))
+    assert srv.choose_target("vault.example", str(conf)) == ("vault-0.example", 8200)

@@ -1,0 +1,357 @@
+"""Plan, fetch, render over a transport that is a function."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.transport import make_client, path_of, respond
+from tests.fakes.vault import kv1, kv2
+from vault_secrets_webhook.errors import Unreachable
+from vault_secrets_webhook.inject.reference import Read
+from vault_secrets_webhook.inject.resolve import Rendered, TransitSettings, fetch, make_plan, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vault_secrets_webhook.wire.message import Request, Response
+
+    Job = Callable[[], None]
+
+
+def run_in_order(jobs: list[Job]) -> None:
+    for job in jobs:
+        job()
+
+
+class Inject:
+    """One run: what was asked, and what came of it. `paths` are answers by API path with query; else 404."""
+
+    def __init__(
+        self,
+        variables: dict[str, str],
+        paths: dict[str, Any] | None = None,
+        *,
+        from_path: str = "",
+        transit: TransitSettings | None = None,
+        ignores_missing: bool = False,
+    ) -> None:
+        self.paths = paths or {}
+        client, transport, _ = make_client(self.answer, {"VAULT_MAX_RETRIES": "0"})
+        self.plan = make_plan(variables.items(), from_path)
+        self.fetched = fetch(self.plan, client, transit or TransitSettings("app"), run_in_order)
+        self.rendered: Rendered = render(self.plan, self.fetched, "the-token", ignores_missing=ignores_missing)
+        self.asked = [f"{request.method} {path_of(request)}" for request in transport.sent]
+        self.bodies = [request.body for request in transport.sent]
+
+    def answer(self, request: Request) -> Response | Exception:
+        answer = self.paths.get(path_of(request), respond(404, {"errors": []}))
+        return respond(200, answer) if isinstance(answer, dict | bytes) else answer
+
+    @property
+    def faults(self) -> list[str]:
+        return [str(fault) for fault in self.rendered.faults]
+
+
+APP = {"secret/data/app": kv2({"user": "u", "password": "p"})}
+
+
+def test_values() -> None:
+    run = Inject(
+        {
+            "PLAIN": "as it is",
+            "USER": "vault:secret/data/app#user",
+            "URL": "postgres://${vault:secret/data/app#user}:${vault:secret/data/app#password}@db/\udcff",
+            "JSON": '{"pw":"${vault:secret/data/app#password}"}',
+            "VAULT_TOKEN": "vault:login",
+        },
+        APP,
+    )
+    assert run.rendered.values == {
+        "USER": b"u",
+        "URL": b"postgres://u:p@db/\xff",
+        "JSON": b'{"pw":"p"}',
+        "VAULT_TOKEN": b"the-token",
+    }
+    assert run.faults == []
+    assert run.plan.hands_out_token
+
+
+def test_one_request_serves_all_that_have_the_same_source() -> None:
+    run = Inject(
+        {
+            "A": "vault:db/creds/app#username",
+            "B": "${vault:db/creds/app#password} ${vault:db/creds/app#username}",
+            "C": "vault:secret/data/app#user#1",
+            "D": "vault:secret/data/app#user",
+            "E": ">>vault:pki/issue/app#certificate",
+            "F": ">>vault:pki/issue/app#private_key#{}",
+            "G": '>>vault:pki/issue/app#certificate#{"ttl":"1h"}',
+        },
+        {
+            **APP,
+            "db/creds/app": kv1({"username": "u", "password": "p"}, lease_id="x"),
+            "secret/data/app?version=1": kv2({"user": "old"}),
+            "pki/issue/app": kv1({"certificate": "c", "private_key": "k"}),
+        },
+        from_path="db/creds/app",
+    )
+    assert run.asked == [
+        "GET db/creds/app",
+        "GET secret/data/app?version=1",
+        "GET secret/data/app",
+        "PUT pki/issue/app",
+        "PUT pki/issue/app",
+    ]
+    assert [json.loads(body) for body in run.bodies[3:]] == [{}, {"ttl": "1h"}]
+    assert run.rendered.values["B"] == b"p u"
+    assert (run.rendered.values["C"], run.rendered.values["D"]) == (b"old", b"u")
+    assert run.rendered.from_path == {"username": b"u", "password": b"p"}
+    assert run.fetched.has_leases()
+
+
+def test_static_secrets_have_no_leases() -> None:
+    assert not Inject({"A": "vault:secret/data/app#user", "B": "vault:gone#x"}, APP).fetched.has_leases()
+
+
+VALUES: list[tuple[str, bytes, bytes]] = [
+    ("text", b'"a\\nb"', b"a\nb"),
+    ("not ASCII", '"é"'.encode(), "é".encode()),
+    ("surrogate pair", b'"\\ud83d\\ude00"', "😀".encode()),
+    ("lone surrogates", b'"a\\ud800b\\udcff"', "a\ufffdb\ufffd".encode()),
+    ("NUL", b'"a\\u0000b"', b"a\0b"),
+    ("empty", b'""', b""),
+    ("null", b"null", b""),
+    ("true", b"true", b"true"),
+    ("false", b"false", b"false"),
+    ("integer", b"1500000", b"1500000"),
+    ("big integer", b"18446744073709551616", b"18446744073709551616"),
+    ("decimal", b"1.50", b"1.50"),
+    ("exponent", b"1E5", b"1E5"),
+    ("map", '{"b": 1.0, "a": [true, null, "é\\n"]}'.encode(), '{"b":1.0,"a":[true,null,"é\\n"]}'.encode()),
+    ("list", b'[1, {"x": "\\ud800"}]', '[1,{"x":"\ufffd"}]'.encode()),
+    ("empty map", b"{}", b"{}"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
+def test_how_a_value_is_written(value: bytes, expected: bytes) -> None:
+    run = Inject({"A": "vault:kv/a#k"}, {"kv/a": b'{"data":{"k":' + value + b',"other":1}}'}, from_path="kv/a")
+    assert run.rendered.values == {"A": expected}
+    assert run.rendered.from_path["k"] == expected
+
+
+def test_every_fault_is_told() -> None:
+    run = Inject(
+        {
+            "GOOD": "vault:secret/data/app#user",
+            "NO_PATH": "vault:secret/data/gone#user",
+            "NO_KEY": "x${vault:secret/data/app#nam}",
+            "DENIED": "vault:secret/data/denied#x",
+            "HTML": "vault:secret/data/html#x",
+            "TEMPLATE": "vault:secret/data/app#${.user}",
+            "WRONG": "vault:secret/data/app",
+        },
+        {
+            **APP,
+            "secret/data/denied": respond(403, {"errors": ["permission denied"]}),
+            "auth/token/lookup-self": kv1({"policies": ["default"]}),
+            "secret/data/html": b"<html>",
+        },
+    )
+    assert run.rendered.values == {"GOOD": b"u"}
+    assert sorted(run.faults[:2]) == [
+        "TEMPLATE: secret/data/app: templates are not supported by this version; name a key",
+        "WRONG: no key: write vault:PATH#KEY\n  vault:secret/data/app\n                       ^",
+    ]
+    assert sorted(run.faults[2:]) == [
+        "DENIED: secret/data/denied: permission denied (HTTP 403); the token's policies (default) do not allow it",
+        "HTML: secret/data/html: the answer (HTTP 200) is something instead of a JSON object; does VAULT_ADDR name a Vault, and not a proxy or a web page?",
+        "NO_KEY: secret/data/app: no key 'nam'; there are: password, user",
+        "NO_PATH: secret/data/gone: no secret at this path",
+    ]
+
+
+def test_missing_key_names_some_of_those_there_are() -> None:
+    run = Inject({"A": "vault:kv/a#x", "B": "vault:kv/b#x"}, {"kv/a": kv1(dict.fromkeys(map(str, range(99)), ""))})
+    assert run.faults[0].endswith("no key 'x'; there are: 0, 1, 10, 11, 12, 13, 14, 15, 16, 17, ...")
+    empty = Inject({"A": "vault:secret/data/a#x"}, {"secret/data/a": kv2({})})
+    assert empty.faults == ["A: secret/data/a: no key 'x'; there are: none"]
+
+
+FORGIVEN: list[tuple[str, str, Any]] = [
+    ("path", "vault:secret/data/a#k", respond(404, {"errors": []})),
+    ("key", "vault:secret/data/a#k", kv2({"other": ""})),
+    ("version", "vault:secret/data/a#k#9", respond(404, {"errors": []})),
+    ("deleted", "vault:secret/data/a#k", respond(404, kv2(None, deletion_time="x"))),
+    ("destroyed", "vault:secret/data/a#k", respond(404, kv2(None, destroyed=True))),
+    ("inline", "x ${vault:secret/data/a#k} y", respond(404)),
+    ("written path", ">>vault:secret/data/a#k", respond(404)),
+]
+
+
+@pytest.mark.parametrize(("text", "answer"), [row[1:] for row in FORGIVEN], ids=[row[0] for row in FORGIVEN])
+def test_what_is_missing_can_be_ignored(text: str, answer: Any) -> None:
+    paths = {"secret/data/a": answer, "secret/data/a?version=9": answer}
+    run = Inject({"A": text}, paths, ignores_missing=True)
+    assert (run.faults, run.rendered.values) == ([], {})
+    assert [fault.name for fault in run.rendered.dropped] == ["A"]
+    assert "secret/data/a" in run.rendered.dropped[0].cause
+    strict = Inject({"A": text}, paths)
+    assert (len(strict.faults), strict.rendered.dropped) == (1, [])
+
+
+def test_missing_from_path_can_be_ignored() -> None:
+    run = Inject({}, APP, from_path="secret/data/gone,secret/data/app", ignores_missing=True)
+    assert run.rendered.from_path == {"user": b"u", "password": b"p"}
+    assert [fault.name for fault in run.rendered.dropped] == ["VAULT_ENV_FROM_PATH"]
+    assert Inject({}, APP, from_path="secret/data/gone").faults == [
+        "VAULT_ENV_FROM_PATH: secret/data/gone: no secret at this path"
+    ]
+
+
+NEVER_FORGIVEN: list[tuple[str, str, Any]] = [
+    ("denied", "vault:kv/a#k", respond(403)),
+    ("bad request", "vault:kv/a#k", respond(400)),
+    ("unreachable", "vault:kv/a#k", Unreachable("gone", may_pass=False)),
+    ("HTML", "vault:kv/a#k", b"<html>"),
+    ("wrong reference", "vault:kv/a", {}),
+    ("template", "vault:kv/a#${.k}", kv1({"k": ""})),
+    ("ciphertext", "vault:v1:x", {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"), [row[1:] for row in NEVER_FORGIVEN], ids=[row[0] for row in NEVER_FORGIVEN]
+)
+def test_what_is_not_missing_is_never_ignored(text: str, answer: Any) -> None:
+    run = Inject({"A": text}, {"kv/a": answer}, ignores_missing=True)
+    assert (len(run.faults), run.rendered.values, run.rendered.dropped) == (1, {}, [])
+    assert run.faults[0].startswith("A: ")
+
+
+@pytest.mark.parametrize("key", ["", "a=b", "a\\u0000b", "\\ud800", "\\udcff"])
+def test_from_path_key_that_is_no_name(key: str) -> None:
+    run = Inject({}, {"kv/a": b'{"data":{"' + key.encode() + b'":"hunter2"}}'}, from_path="kv/a")
+    (fault,) = run.faults
+    assert fault.startswith("VAULT_ENV_FROM_PATH: kv/a: the key '")
+    assert "hunter2" not in fault
+    assert run.rendered.from_path == {}
+
+
+def test_from_path_versions_and_order() -> None:
+    run = Inject(
+        {},
+        {"secret/data/a?version=2": kv2({"x": "1", "y": "1"}), "kv/b": kv1({"y": "2"})},
+        from_path="secret/data/a#2, kv/b",
+    )
+    assert run.rendered.from_path == {"x": b"1", "y": b"2"}
+
+
+def test_wrong_from_path_is_told_before_anything_is_asked() -> None:
+    plan = make_plan([("A", "vault:a")], "secret/data/a#x")
+    assert [fault.name for fault in plan.faults] == ["VAULT_ENV_FROM_PATH", "A"]
+    assert plan.sources == {}
+
+
+OUTAGES = [
+    Unreachable("nothing listens there", may_pass=False),
+    respond(503, {"errors": ["Vault is sealed"]}),
+]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=["unreachable", "sealed"])
+def test_an_outage_is_met_once(outage: Any) -> None:
+    variables = {f"V{number}": f"vault:kv/{number}#k" for number in range(20)}
+    run = Inject({**variables, "C": "vault:v1:x"}, dict.fromkeys([f"kv/{number}" for number in range(20)], outage))
+    assert run.asked == ["GET kv/0"]
+    assert len(run.faults) == 21
+    assert run.faults[0].startswith("V0: kv/0: ")
+    assert run.faults[7].startswith("V7: kv/7: not asked for any more, because kv/0: ")
+    assert run.faults[20].startswith("C: transit: not asked any more, because kv/0: ")
+
+
+@pytest.mark.parametrize("trouble", [respond(403), respond(500), respond(400), b"<html>"], ids=repr)
+def test_trouble_of_one_path_is_not_that_of_others(trouble: Any) -> None:
+    run = Inject({"A": "vault:kv/a#k", "B": "vault:kv/b#k"}, {"kv/a": trouble, "kv/b": kv1({"k": "v"})})
+    assert run.rendered.values == {"B": b"v"}
+    assert len(run.faults) == 1
+
+
+def decrypted(*plaintexts: bytes | None) -> dict[str, Any]:
+    results = [
+        {"error": "invalid ciphertext"} if text is None else {"plaintext": base64.b64encode(text).decode()}
+        for text in plaintexts
+    ]
+    return {"data": {"batch_results": results}}
+
+
+def test_ciphertexts_go_in_batches_and_once_each() -> None:
+    seen: list[list[str]] = []
+
+    def answer(request: Request) -> Response:
+        batch = [item["ciphertext"] for item in json.loads(request.body)["batch_input"]]
+        seen.append(batch)
+        return respond(200, decrypted(*(text.removeprefix("vault:v1:").encode() for text in batch)))
+
+    client, _, _ = make_client(answer)
+    variables = [(f"V{number}", f"vault:v1:{number % 5}") for number in range(10)] + [("I", "<${vault:v1:0}>")]
+    plan = make_plan(variables)
+    fetched = fetch(plan, client, TransitSettings("app", batch_size=2), run_in_order)
+    rendered = render(plan, fetched, "", ignores_missing=False)
+    assert seen == [["vault:v1:0", "vault:v1:1"], ["vault:v1:2", "vault:v1:3"], ["vault:v1:4"]]
+    assert rendered.values == {**{f"V{n}": str(n % 5).encode() for n in range(10)}, "I": b"<0>"}
+
+
+def test_one_bad_ciphertext_fails_its_variable_alone() -> None:
+    run = Inject(
+        {"A": "vault:v1:a", "B": "vault:v1:b"}, {"transit/decrypt/app": respond(400, decrypted(None, b"\xff"))}
+    )
+    assert run.rendered.values == {"B": b"\xff"}
+    assert run.faults == ["A: transit/decrypt/app: invalid ciphertext"]
+
+
+def test_failed_batch_fails_all_of_it() -> None:
+    run = Inject({"A": "vault:v1:a", "B": "vault:v1:b"}, {"transit/decrypt/app": respond(403)})
+    assert run.faults == [f"{name}: transit/decrypt/app: permission denied (HTTP 403)" for name in "AB"]
+
+
+def test_ciphertext_needs_a_key() -> None:
+    run = Inject({"A": "vault:v1:a", "B": "vault:secret/data/app#user"}, APP, transit=TransitSettings())
+    assert run.faults == ["A: a transit ciphertext needs VAULT_TRANSIT_KEY_ID, the name of its key"]
+    assert run.asked == ["GET secret/data/app"]
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_batch_size_is_at_least_one(size: int) -> None:
+    assert TransitSettings("k", batch_size=size).batch_size == 1
+
+
+def test_jobs_may_run_at_the_same_time() -> None:
+    """Every job waits until all have started: were they not independent, this would not end."""
+    barrier = threading.Barrier(8, timeout=30)
+
+    def answer(request: Request) -> Response:
+        barrier.wait()
+        return respond(200, kv1({"k": path_of(request)}))
+
+    def run_together(jobs: list[Job]) -> None:
+        threads = [threading.Thread(target=job) for job in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    client, _, _ = make_client(answer)
+    plan = make_plan([(f"V{number}", f"vault:kv/{number}#k") for number in range(8)])
+    rendered = render(plan, fetch(plan, client, TransitSettings(), run_together), "", ignores_missing=False)
+    assert rendered.values == {f"V{number}": f"kv/{number}".encode() for number in range(8)}
+
+
+def test_plan_keeps_the_order() -> None:
+    plan = make_plan([("A", "${vault:b#x}${vault:a#x}"), ("B", "vault:b#y"), ("C", "vault:c#x")], "d, a")
+    assert list(plan.sources) == [Read("b"), Read("a"), Read("c"), Read("d")]

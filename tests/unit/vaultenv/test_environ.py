@@ -1,0 +1,129 @@
+"""What the application gets of the environment, and what was meant for vault-env alone."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from vault_secrets_webhook.vaultenv.environ import (
+    CONNECTION_NAMES,
+    OWN_NAMES,
+    build_entries,
+    index_entries,
+    read_entries,
+    withheld_names,
+)
+
+# Which names are removed is a promise to users: the lists are repeated here on purpose.
+KEPT_FOR_LOGIN = [
+    "VAULT_TOKEN",
+    "VAULT_ADDR",
+    "VAULT_AGENT_ADDR",
+    "VAULT_CACERT",
+    "VAULT_CAPATH",
+    "VAULT_CLIENT_CERT",
+    "VAULT_CLIENT_KEY",
+    "VAULT_CLIENT_TIMEOUT",
+    "VAULT_SRV_LOOKUP",
+    "VAULT_SKIP_VERIFY",
+    "VAULT_NAMESPACE",
+    "VAULT_TLS_SERVER_NAME",
+    "VAULT_WRAP_TTL",
+    "VAULT_MFA",
+    "VAULT_MAX_RETRIES",
+    "VAULT_CACERT_BYTES",
+    "VAULT_HEADERS",
+    "VAULT_PROXY_ADDR",
+    "VAULT_HTTP_PROXY",
+]
+NEVER_KEPT = [
+    "VAULT_CLUSTER_ADDR",
+    "VAULT_REDIRECT_ADDR",
+    "VAULT_CLI_NO_COLOR",
+    "VAULT_RATE_LIMIT",
+    "VAULT_ROLE",
+    "VAULT_PATH",
+    "VAULT_AUTH_METHOD",
+    "VAULT_TRANSIT_KEY_ID",
+    "VAULT_TRANSIT_PATH",
+    "VAULT_TRANSIT_BATCH_SIZE",
+    "VAULT_IGNORE_MISSING_SECRETS",
+    "VAULT_ENV_PASSTHROUGH",
+    "VAULT_JSON_LOG",
+    "VAULT_LOG_LEVEL",
+    "VAULT_REVOKE_TOKEN",
+    "VAULT_ENV_DAEMON",
+    "VAULT_ENV_FROM_PATH",
+    "VAULT_ENV_DELAY",
+    "VAULT_TOKEN_FILE",
+    "VAULT_TOKEN_PATH",
+    "VAULT_ENV_LOG_SERVER",
+    "VAULT_JWT_FILE",
+]
+
+
+def as_bytes(names: list[str]) -> frozenset[bytes]:
+    return frozenset(map(str.encode, names))
+
+
+def test_names() -> None:
+    assert as_bytes(KEPT_FOR_LOGIN) == CONNECTION_NAMES
+    assert as_bytes(NEVER_KEPT) == OWN_NAMES
+
+
+@pytest.mark.parametrize(
+    ("entries", "passed_through", "expected"),
+    [
+        ([], [], OWN_NAMES | CONNECTION_NAMES),
+        ([b"VAULT_TOKEN=abc"], [""], OWN_NAMES | CONNECTION_NAMES),
+        ([b"VAULT_TOKEN=vault:login"], [], OWN_NAMES),
+        ([b"OTHER=vault:login"], [], OWN_NAMES | CONNECTION_NAMES),
+        ([b"VAULT_TOKEN=vault:login2"], [], OWN_NAMES | CONNECTION_NAMES),
+        ([b"VAULT_TOKEN=abc", b"VAULT_TOKEN=vault:login"], [], OWN_NAMES | CONNECTION_NAMES),
+        ([b"VAULT_TOKEN=vault:login", b"VAULT_TOKEN=abc"], [], OWN_NAMES),
+        ([], ["VAULT_ADDR", "VAULT_ROLE", "X"], (OWN_NAMES | CONNECTION_NAMES) - {b"VAULT_ADDR", b"VAULT_ROLE"}),
+    ],
+)
+def test_withheld_names(entries: list[bytes], passed_through: list[str], expected: frozenset[bytes]) -> None:
+    assert withheld_names(entries, passed_through) == expected
+
+
+def test_index() -> None:
+    entries = [b"A=1", b"A=2", b"B=", b"NO_SIGN", b"=nameless", b"C=x=y\n", b"\xff=\xfe"]
+    assert index_entries(entries) == {"A": "1", "B": "", "C": "x=y\n", "\udcff": "\udcfe"}
+
+
+BUILT: list[tuple[str, list[bytes], dict[bytes, bytes | None], dict[bytes, bytes], list[bytes]]] = [
+    ("untouched", [b"A=1", b"B=\xff\n=", b"C="], {}, {}, [b"A=1", b"B=\xff\n=", b"C="]),
+    ("withheld", [b"A=1", b"OWN=x", b"OWNER=y"], {}, {}, [b"A=1", b"OWNER=y"]),
+    ("duplicates", [b"A=1", b"B=2", b"A=3"], {}, {}, [b"A=1", b"B=2"]),
+    ("no sign", [b"NO_SIGN", b"NO_SIGN", b"OWN"], {}, {}, [b"NO_SIGN", b"NO_SIGN", b"OWN"]),
+    ("no name", [b"=C:=x", b"=x"], {}, {}, [b"=C:=x", b"=x"]),
+    ("value", [b"A=vault:x", b"B=2"], {b"A": b"secret"}, {}, [b"A=secret", b"B=2"]),
+    ("dropped", [b"A=vault:x", b"B=2"], {b"A": None}, {}, [b"B=2"]),
+    ("dropped with its duplicate", [b"A=vault:x", b"B=2", b"A=vault:y"], {b"A": None}, {}, [b"B=2"]),
+    ("added", [b"B=2"], {}, {b"A": b"1"}, [b"B=2", b"A=1"]),
+    ("explicit wins over added", [b"B=2"], {}, {b"A": b"1", b"B": b"3"}, [b"B=2", b"A=1"]),
+    ("explicit reference wins over added", [b"B=vault:x"], {b"B": b"2"}, {b"B": b"3"}, [b"B=2"]),
+    ("dropped and added", [b"B=vault:x"], {b"B": None}, {b"B": b"3"}, [b"B=3"]),
+    ("withheld is not added", [], {}, {b"OWN": b"3"}, []),
+]
+
+
+@pytest.mark.parametrize(
+    ("entries", "values", "added", "expected"), [row[1:] for row in BUILT], ids=[row[0] for row in BUILT]
+)
+def test_build(
+    entries: list[bytes], values: dict[bytes, bytes | None], added: dict[bytes, bytes], expected: list[bytes]
+) -> None:
+    assert build_entries(entries, frozenset({b"OWN"}), values, added) == expected
+
+
+def test_entries_where_proc_is_not_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, flags: int) -> int:
+        raise FileNotFoundError(path, flags)
+
+    monkeypatch.setenv("THERE", "yes")
+    monkeypatch.setattr(os, "open", refuse)
+    assert b"THERE=yes" in read_entries()

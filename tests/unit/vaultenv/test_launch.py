@@ -1,0 +1,124 @@
+"""Finding the command, and what the kernel would not take. What execve does is for the process tests."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vault_secrets_webhook.errors import Error, LaunchError
+from vault_secrets_webhook.vaultenv import launch
+from vault_secrets_webhook.vaultenv.launch import check_sizes, explain, find_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONGEST = 32 * os.sysconf("SC_PAGE_SIZE") - 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`one/tool` and `two/tool` can be executed, `plain/tool` cannot, `folders/tool` is a directory."""
+    for name in ("one", "two", "plain", "folders/tool"):
+        (tmp_path / name).mkdir(parents=True)
+    for name, mode in (("one/tool", 0o755), ("two/tool", 0o700), ("plain/tool", 0o644), ("here", 0o755)):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(mode)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+FOUND: list[tuple[str, str, str | None, str]] = [
+    ("first of several", "tool", "one:two", "one/tool"),
+    ("behind a missing folder", "tool", "gone:two", "two/tool"),
+    ("behind one that cannot be executed", "tool", "plain:two", "two/tool"),
+    ("behind a directory", "tool", "folders:two", "two/tool"),
+    ("empty part is the working directory", "here", "one::two", "./here"),
+    ("empty PATH is the working directory", "here", "", "./here"),
+    ("with a slash PATH is not asked", "two/tool", "one", "two/tool"),
+    ("no PATH at all", "sh", None, "sh"),
+]
+
+
+@pytest.mark.parametrize(("command", "path", "expected"), [row[1:] for row in FOUND], ids=[row[0] for row in FOUND])
+@pytest.mark.usefixtures("folder")
+def test_found(command: str, path: str | None, expected: str) -> None:
+    found = find_command(command, path)
+    assert found == expected if path is not None else found.endswith(f"bin/{expected}")
+
+
+NOT_FOUND: list[tuple[str, str, str, int, str]] = [
+    ("nowhere", "nothing", "one:two", 127, "nothing: command not found in PATH"),
+    ("empty", "", "one:two", 127, "the command is empty"),
+    ("no such path", "./gone", "one", 127, r"\./gone: No such file or directory"),
+    ("file as a folder", "here/tool", "one", 127, "here/tool: Not a directory"),
+    ("cannot be executed", "tool", "plain", 126, "plain/tool: permission denied"),
+    ("path that cannot be executed", "plain/tool", "", 126, "plain/tool: permission denied"),
+    ("directory", "./one", "", 126, r"\./one: is a directory"),
+    ("directory in PATH", "tool", "folders", 126, "folders/tool: is a directory"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "code", "message"), [row[1:] for row in NOT_FOUND], ids=[row[0] for row in NOT_FOUND]
+)
+@pytest.mark.usefixtures("folder")
+def test_not_found(command: str, path: str, code: int, message: str) -> None:
+    with pytest.raises(LaunchError, match=message) as raised:
+        find_command(command, path)
+    assert raised.value.exit_code == code
+
+
+def test_folder_that_may_not_be_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> os.stat_result:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(LaunchError) as raised:
+        find_command("/locked/tool", None)
+    assert raised.value.exit_code == 126
+
+
+def test_longest_variable() -> None:
+    check_sizes([b"x"], [b"A=" + b"x" * (LONGEST - 2)])
+    with pytest.raises(Error, match=rf"^PASSWORD: {LONGEST + 1} bytes, but the kernel takes at most {LONGEST} for a"):
+        check_sizes([b"x"], [b"B=1", b"PASSWORD=".ljust(LONGEST + 1, b"x")])
+
+
+def test_nul_names_the_variable() -> None:
+    with pytest.raises(Error, match=r"^PASSWORD: the value has a NUL byte in it") as raised:
+        check_sizes([b"x"], [b"PASSWORD=hunter2\0hunter2"])
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("stack", "limit"),
+    [
+        (8 * 1024 * 1024, 2 * 1024 * 1024),
+        (resource.RLIM_INFINITY, 6 * 1024 * 1024),
+        (1024 * 1024 * 1024, 6 * 1024 * 1024),
+        (64 * 1024, 128 * 1024),
+    ],
+)
+def test_total(stack: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (stack, stack))
+    assert launch.total_limit() == limit
+    entries = [b"V%d=" % number + b"x" * 50_000 for number in range(limit // 50_012)]
+    check_sizes([b"x"], entries)
+    with pytest.raises(Error, match=rf"the kernel takes at most {limit}; the largest variable is LARGE with 60006"):
+        check_sizes([b"x"], [*entries, b"LARGE=" + b"x" * 60_000])
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOENT, "the interpreter of its #! line, or its dynamic loader, is not in the container"),
+        (errno.ENOEXEC, "neither a program for this machine nor a script"),
+        (errno.E2BIG, "Argument list too long"),
+    ],
+)
+def test_why_the_kernel_refused(number: int, words: str) -> None:
+    assert words in explain(OSError(number, os.strerror(number)))
