@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
 
-from tests.cluster.webhook import write_certificate
+from tests.fakes.certificates import make_pair
 from tests.servers.process import ServerProcess, find_free_port
 from vault_secrets_webhook.webhook.admission import answer_review, decode_review
 from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
@@ -102,14 +102,14 @@ def measure_side(side: str, command: list[str], body: bytes, seconds: float) -> 
 
 def start_server(command: list[str], folder: Path) -> tuple[int, str, ServerProcess]:
     """Start a server on the first core; its port, what trusts its certificate, and the process."""
-    certificate, key, ca_bundle = write_certificate(folder)
+    pair = make_pair(folder)
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(json.dumps(KUBECONFIG))
     port = find_free_port()
     environ = {
         "LISTEN_ADDRESS": f"127.0.0.1:{port}",
-        "TLS_CERT_FILE": str(certificate),
-        "TLS_PRIVATE_KEY_FILE": str(key),
+        "TLS_CERT_FILE": str(pair.certificate),
+        "TLS_PRIVATE_KEY_FILE": str(pair.key),
         "KUBECONFIG": str(kubeconfig),
         "PATH": os.environ["PATH"],
         "LOG_LEVEL": "error",
@@ -118,7 +118,7 @@ def start_server(command: list[str], folder: Path) -> tuple[int, str, ServerProc
     process = ServerProcess(command, log_file=folder / "log", environ=environ)
     os.sched_setaffinity(process.pid, first_core())
     process.wait_until_ready(partial(is_listening, port))
-    return port, ca_bundle, process
+    return port, pair.certificate.read_text(), process
 
 
 def is_listening(port: int) -> bool | None:

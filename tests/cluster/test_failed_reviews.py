@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.webhook.serving import make_pair, make_settings
+from tests.fakes.certificates import make_pair
+from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.fakes.certificates import Pair
     from tests.servers.kubernetes import ApiServer
-    from tests.unit.webhook.serving import Pair
     from vault_secrets_webhook.webhook.mutate.pod import PodMutation
 
 NAMESPACE = "failed-reviews"

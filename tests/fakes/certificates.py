@@ -1,11 +1,11 @@
-"""A certificate authority for one run of the tests, and the certificates that it issues."""
+"""Certificates for tests: self-signed ones, and an authority with what it issues."""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,6 +14,31 @@ from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Pair(NamedTuple):
+    """A self-signed certificate and its key, in files."""
+
+    certificate: Path
+    key: Path
+
+    def trust(self) -> ssl.SSLContext:
+        """Make a client context that trusts this certificate and no other."""
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+
+def make_pair(directory: Path, name: str = "tls", days: int = 30, password: bytes | None = None) -> Pair:
+    """Write a certificate for this machine's loopback, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    hosts = [general_name(host) for host in ("localhost", "127.0.0.1")]
+    builder = start(subject, subject, key.public_key(), -1, days)
+    builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
+    pair.certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    pair.key.write_bytes(encode_key(key, password))
+    return pair
 
 
 class Authority:
@@ -37,14 +62,9 @@ class Authority:
         builder = start(subject, self.name, key.public_key(), *days)
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName([general_name(host) for host in hosts]), False)
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if password:
-            encryption = serialization.BestAvailableEncryption(password)
         certificate_file, key_file = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         certificate_file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-        key_file.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-        )
+        key_file.write_bytes(encode_key(key, password))
         return certificate_file, key_file
 
     def server_context(self, *hosts: str, days: tuple[int, int] = (-1, 1), asks_client: bool = False) -> ssl.SSLContext:
@@ -69,6 +89,11 @@ def start(
         not_valid_before=now + timedelta(days=first_day),
         not_valid_after=now + timedelta(days=last_day),
     )
+
+
+def encode_key(key: ec.EllipticCurvePrivateKey, password: bytes | None) -> bytes:
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def general_name(host: str) -> x509.GeneralName:

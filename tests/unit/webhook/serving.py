@@ -5,19 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import datetime as dt
 import functools
 import io
-import ipaddress
 import json
-import ssl
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.lookup import NoCluster
@@ -27,9 +21,10 @@ from vault_secrets_webhook.webhook.server import Timing, running_server
 from vault_secrets_webhook.webhook.settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
+    from tests.fakes.certificates import Pair
     from vault_secrets_webhook.webhook.endpoints import Mutate
     from vault_secrets_webhook.webhook.server import Server
 
@@ -60,42 +55,6 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition; `in_loop` limits the time."""
     while not condition():  # noqa: ASYNC110 - nobody tells when it becomes true
         await asyncio.sleep(0.005)
-
-
-class Pair(NamedTuple):
-    """A self-signed certificate and its key, in files."""
-
-    certificate: Path
-    key: Path
-
-    def trust(self) -> ssl.SSLContext:
-        """Make a client context that trusts this certificate and no other."""
-        return ssl.create_default_context(cafile=str(self.certificate))
-
-
-def make_pair(directory: Path, name: str = "tls", days: int = 30, password: bytes | None = None) -> Pair:
-    """Write a certificate for this machine's loopback, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
-    pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
-    return pair
 
 
 def make_settings(pair: Pair | None = None, **variables: str) -> Settings:

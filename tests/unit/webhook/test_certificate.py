@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.webhook.serving import make_pair
+from tests.fakes.certificates import make_pair
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.certificate import Certificate, open_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.webhook.serving import Pair
+    from tests.fakes.certificates import Pair
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from tests.fakes.certificates import make_pair
 from tests.unit.webhook.serving import (
     GET,
     POST,
@@ -17,7 +18,6 @@ from tests.unit.webhook.serving import (
     add_label,
     connected,
     in_loop,
-    make_pair,
     make_review,
     post,
     serving,

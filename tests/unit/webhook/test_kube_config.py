@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.unit.webhook.serving import make_pair
+from tests.fakes.certificates import make_pair
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.kube.config import find_cluster
 from vault_secrets_webhook.webhook.kube.credentials import TokenFile
@@ -21,7 +21,7 @@ from vault_secrets_webhook.webhook.kube.plugin import ExecPlugin
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.webhook.serving import Pair
+    from tests.fakes.certificates import Pair
     from vault_secrets_webhook.webhook.kube.cluster import Cluster
 
 CLUSTER = {"server": "https://api.example:6443/"}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.webhook.serving import in_loop, make_pair
+from tests.fakes.certificates import make_pair
+from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.kube import plugin as plugin_module
 from vault_secrets_webhook.webhook.kube.credentials import Access, FixedCredentials, TokenFile, basic, bearer

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.apiserver import HTML, Given, fake_api_server
-from tests.unit.webhook.serving import in_loop, make_pair, make_settings
+from tests.fakes.certificates import make_pair
+from tests.unit.webhook.serving import in_loop, make_settings
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.deadline import set_deadline
 from vault_secrets_webhook.webhook.kube import client as client_module

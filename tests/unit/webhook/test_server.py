@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.certificates import make_pair
 from tests.unit.webhook.serving import (
     JSON,
     QUICK,
     UID,
     in_loop,
-    make_pair,
     make_review,
     make_settings,
     open_session,
