@@ -19,6 +19,10 @@ No message of these holds a secret value, a token or a ciphertext.
 from __future__ import annotations
 
 
+SHOWN_BEFORE, SHOWN_BEHIND = 100, 60
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
 class Error(Exception):
     """Base of all errors of this project: its text is written for the person who has to act on it."""
 
@@ -30,16 +34,22 @@ class ConfigurationError(Error):
 class InvalidReference(Error):
     """Text that starts like a reference but does not follow the grammar of `inject.reference`.
 
-    `shown` is the reference without bodies and ciphertexts, `start` and `end` are the bad span in it
-    (character offsets, `end` exclusive), `reason` says what is wrong and what to write.
+    `shown` is the reference without bodies and ciphertexts, and of a long one what is around the bad span; `start`
+    and `end` are that span in it (character offsets, `end` exclusive), `offset` is where it begins in the whole
+    reference. `reason` says what is wrong and what to write.
     """
 
     def __init__(self, reason: str, shown: str, start: int, end: int) -> None:
         super().__init__(reason, shown, start, end)
         self.reason = reason
-        self.shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
-        self.start = min(start, len(shown))
-        self.end = max(self.start + 1, min(end, len(shown)))
+        self.offset = min(start, len(shown))
+        first = max(0, self.offset - SHOWN_BEFORE)
+        window = shown[first : self.offset + SHOWN_BEHIND]
+        before, behind = CUT * (first > 0), CUT * (first + len(window) < len(shown))
+        printable = (char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in window)
+        self.shown = before + "".join(printable) + behind
+        self.start = self.offset - first + len(before)
+        self.end = max(self.start + 1, min(end - first + len(before), len(self.shown)))
 
     def marker(self) -> str:
         """Two lines: the reference, and `~~~^` under its bad span."""

@@ -54,3 +54,13 @@ def test_the_docstring_draws_the_whole_tree() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.Error)]
     drawn = (errors.__doc__ or "").split()
     assert [kind.__name__ for kind in kinds if kind.__name__ not in drawn] == []
+
+
+def test_of_a_long_reference_what_is_around_the_bad_span_is_shown() -> None:
+    text = "vault:" + "a" * 1_000_000 + "!" + "b" * 1_000_000
+    error = InvalidReference("no", text, text.index("!"), len(text))
+    shown, under = error.marker().split("\n")
+    assert shown == "…" + "a" * 100 + "!" + "b" * 59 + "…"
+    assert shown[under.index("~")] == "!"
+    assert len(under) <= len(shown)
+    assert error.offset == 6 + 1_000_000

@@ -72,7 +72,7 @@ def report(faults: list[SecretError], log: Log) -> None:
             variable=fault.name,
             cause=fault.cause,
             reference=wrong.shown if wrong else None,
-            column=wrong.start + 1 if wrong else None,
+            column=wrong.offset + 1 if wrong else None,
         )
 
 
