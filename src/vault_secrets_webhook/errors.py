@@ -18,7 +18,6 @@ No message of these holds a secret value, a token or a ciphertext.
 
 from __future__ import annotations
 
-
 SHOWN_BEFORE, SHOWN_BEHIND = 100, 60
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 
