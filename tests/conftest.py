@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.errors import ServerMissing
 from tests.servers.kubernetes import ApiServer
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 S = TypeVar("S")
+
+# How long an example takes says more about the machine than about us.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Whatever requests one of these needs a server.
 _SERVER_FIXTURES = frozenset({"api_server", "fresh_openbao", "openbao", "openbao_tls"})

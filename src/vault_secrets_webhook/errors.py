@@ -70,12 +70,14 @@ class VaultError(Error):
 class Unreachable(VaultError):
     """No whole answer came: name look-up, connection, TLS handshake, timeout or a cut connection.
 
-    `may_pass` tells whether trying again can help; a certificate that is not trusted stays so.
+    `may_pass` tells whether trying again can help; a certificate that is not trusted stays so. `timed_out` tells
+    that the time was over.
     """
 
-    def __init__(self, message: str, *, path: str = "", may_pass: bool = True) -> None:
+    def __init__(self, message: str, *, path: str = "", may_pass: bool = True, timed_out: bool = False) -> None:
         super().__init__(message, path=path)
         self.may_pass = may_pass
+        self.timed_out = timed_out
 
 
 class MalformedResponse(VaultError):
@@ -83,21 +85,16 @@ class MalformedResponse(VaultError):
 
 
 class RequestRejected(VaultError):
-    """An answer with an error status. `details` are the sentences that Vault gave, `warnings` likewise."""
+    """An answer with an error status. `details` are the sentences that Vault gave."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str,
-        status: int,
-        details: tuple[str, ...] = (),
-        warnings: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, message: str, *, path: str, status: int, details: tuple[str, ...] = ()) -> None:
         super().__init__(message, path=path)
         self.status = status
         self.details = details
-        self.warnings = warnings
+
+    def explained(self, why: str) -> RequestRejected:
+        """Make the same error with a clause more."""
+        return type(self)(f"{self}{why}", path=self.path, status=self.status, details=self.details)
 
 
 class SecretMissing(RequestRejected):

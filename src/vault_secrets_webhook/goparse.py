@@ -6,6 +6,15 @@ for which a bare number is seconds.
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 TRUE_WORDS = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 FALSE_WORDS = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 NANOSECONDS = {
@@ -21,6 +30,7 @@ NANOSECONDS = {
 SECOND = NANOSECONDS["s"]
 LONGEST_DURATION = (1 << 63) - 1
 LONGEST_TEXT = 100  # characters of a duration that is worth reading
+MOST_DIGITS = 40  # more than any number has, and few enough for `int`
 DIGITS = frozenset("0123456789")
 
 
@@ -31,6 +41,19 @@ def parse_bool(text: str) -> bool:
     if text in FALSE_WORDS:
         return False
     raise ValueError(f"{text!r} is not a boolean: write true or false")
+
+
+def read_bool(environ: Mapping[str, str], name: str) -> bool:
+    """Read a boolean variable; unset and empty are false. Raises ConfigurationError that names it."""
+    return read_setting(name, environ.get(name) or "false", parse_bool)
+
+
+def read_setting(name: str, text: str, parser: Callable[[str], T]) -> T:
+    """Parse the text of a setting; the parser's ValueError becomes a ConfigurationError that names the setting."""
+    try:
+        return parser(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 def parse_duration(text: str) -> int:
@@ -64,7 +87,7 @@ def parse_whole_number(text: str) -> int:
 
 def is_digits(text: str) -> bool:
     """Tell whether the text is one or more of the ASCII digits (`str.isdigit` takes others as well)."""
-    return bool(text) and len(text) <= 40 and DIGITS.issuperset(text)  # noqa: PLR2004 - int() of more is slow
+    return 0 < len(text) <= MOST_DIGITS and DIGITS.issuperset(text)
 
 
 def format_duration(nanoseconds: int) -> str:

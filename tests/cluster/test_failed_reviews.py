@@ -14,7 +14,7 @@ from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.lookup import NoCluster
+from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.server import Timing, running_server
 
 if TYPE_CHECKING:

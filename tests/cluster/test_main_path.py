@@ -140,6 +140,14 @@ REFUSALS = [
         {"A": "vault:a#b"}, {"vault_client_timeout": "abc"}, 422, ["vault-client-timeout", "abc"], id="duration"
     ),
     pytest.param({"A": "vault:a#b"}, {"mutate_probes": "yes"}, 422, ["mutate-probes", "yes"], id="boolean"),
+    pytest.param(
+        {"A": "vault:a", "B": "vault:#b"},
+        {"vault_client_timeout": "abc", "mutate_probes": "yes"},
+        422,
+        ["vault-client-timeout", "mutate-probes", "'A'", "'B'"],
+        id="all that is wrong",
+    ),
+    pytest.param({"A": "vault:a#b"}, {"token_auth_mount": "a:b"}, 422, ["token-auth-mount"], id="volume of a token"),
     pytest.param({"A": "vault:a#b"}, {"vault_addr": "http://10.0.0.1"}, 403, ["vault-addr"], id="address"),
     pytest.param({"A": "vault:a#b"}, {"vault_skip_verify": "true"}, 403, ["vault-skip-verify"], id="skip verify"),
 ]

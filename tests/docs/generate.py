@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.webhook.annotations import TABLE
-from vault_secrets_webhook.webhook.settings import ALL_VARIABLES
+from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,11 @@ def render_settings() -> str:
     """Write a row for each variable."""
     rows = ((code(name), code(default), text) for name, (default, text) in sorted(ALL_VARIABLES.items()))
     return render_table(("variable", "default", ""), rows)
+
+
+def render_ignored() -> str:
+    """Write a row for each variable of other webhooks that means nothing to this one."""
+    return render_table(("variable", ""), ((code(name), text) for name, text in sorted(IGNORED.items())))
 
 
 def render_annotations() -> str:
@@ -43,7 +48,7 @@ def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-TABLES = {"settings": render_settings, "annotations": render_annotations}
+TABLES = {"settings": render_settings, "ignored": render_ignored, "annotations": render_annotations}
 
 
 def render(text: str) -> str:

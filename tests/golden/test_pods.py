@@ -63,6 +63,8 @@ def run_case(case: Path) -> dict[str, Any]:
     except Refused as refusal:
         return {"refused": {"code": refusal.code, "reason": refusal.reason, "message": str(refusal)}}
     answer: dict[str, Any] = msgspec.to_builtins(mutation)
+    if not answer["unread"]:
+        del answer["unread"]
     if not mutation.patch:
         return answer
     mutated = apply(pod, mutation)

@@ -9,9 +9,16 @@ import pytest
 from tests.fakes.certificates import Authority
 from tests.fakes.server import FakeServer
 from tests.fakes.vault import auth, kv1, kv2, serve_paths
+from tests.process.runner import take_ignored_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> None:
+    """Of the processes that the tests start."""
+    take_ignored_signals()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "vault_secrets_webhook.vaultenv")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SECONDS = 60
+RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)  # `subprocess` sees to these
 SHOW_ENVIRONMENT = ("cat", "/proc/self/environ")
 
 # Starts argv[2:] with the environment that argv[1] holds: entries in hexadecimal, so that any bytes can be said.
@@ -23,6 +25,16 @@ strings = lambda items: (ctypes.c_char_p * (len(items) + 1))(*items, None)
 ctypes.CDLL(None).execve(os.fsencode(sys.argv[2]), strings([os.fsencode(word) for word in sys.argv[2:]]), strings(entries))
 os._exit(99)
 """
+
+
+def take_ignored_signals() -> None:
+    """Let the processes started from now on have default dispositions, however we were started (nohup, in background).
+
+    What is ignored stays so behind execve(2), what has a handler becomes default; the handler ignores it for us.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN and number not in RESTORED:
+            signal.signal(number, lambda *_: None)
 
 
 class Ended(NamedTuple):

@@ -14,6 +14,11 @@ import pytest
 
 from tests.servers.lookup import find_openbao
 from tests.servers.process import poll
+from vault_secrets_webhook.demo.container import Outcome
+from vault_secrets_webhook.demo.review import Operation, Review
+from vault_secrets_webhook.demo.sample import Sample
+from vault_secrets_webhook.demo.scenario import check_places
+from vault_secrets_webhook.errors import Error
 
 if TYPE_CHECKING:
     from tests.servers.openbao import OpenBao
@@ -86,6 +91,27 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path, bao_on_path: str) -> 
     code, output, errors = run_demo(build_environ(tmp_path, PATH=bao_on_path))
     assert (code, errors) == (0, "")
     assert normalise(output) == normalise(shown[1])
+
+
+WITH = Sample().value
+NOTHING_IN_IT = ("manifest", Review("", b"{}", b"{}", []), Outcome([], {"A": "x"}, "log", WITH))
+LEAKS: dict[str, tuple[str, Review, Outcome]] = {
+    "the manifest": (f"a: {WITH}", *NOTHING_IN_IT[1:]),
+    "the review": ("", Review("", WITH.encode(), b"", []), NOTHING_IN_IT[2]),
+    "the patch": ("", Review("", b"", b"", [Operation("add", "/x", [{"value": WITH}])]), NOTHING_IN_IT[2]),
+    "the environment it was started with": (*NOTHING_IN_IT[:2], Outcome([], {"A": "x", "B": f"={WITH}"}, "", "")),
+    "the log": (*NOTHING_IN_IT[:2], Outcome([], {}, f"a\nb {WITH}", "")),
+}
+
+
+@pytest.mark.parametrize("place", LEAKS)
+def test_secret_in_a_wrong_place_is_found(place: str) -> None:
+    with pytest.raises(Error, match=f"^the secret is in {place}$"):
+        check_places(Sample(), *LEAKS[place])
+
+
+def test_places_without_the_secret_are_listed() -> None:
+    assert check_places(Sample(), *NOTHING_IN_IT).split(", ") == list(LEAKS)
 
 
 def test_nothing_is_left(tmp_path: Path, bao_on_path: str) -> None:

@@ -67,6 +67,12 @@ def test_own_names_do_not_reach_the_application() -> None:
     }
 
 
+def test_names_that_are_not_ours_alone_do() -> None:
+    names = ["HTTP_PROXY", "HTTPS_PROXY", "KUBERNETES_SERVICE_ACCOUNT_TOKEN", "NO_PROXY", "VAULT_DISABLE_REDIRECTS"]
+    given = dict.fromkeys(names, "x")
+    assert run(given).environ == {"PATH": "/usr/local/bin:/usr/bin:/bin", **given}
+
+
 def test_passed_through_names_do() -> None:
     names = [name for name in ALL_NAMES if name != "VAULT_ENV_PASSTHROUGH"]
     environ = {**FULL, "VAULT_ENV_PASSTHROUGH": " , ".join(names)}

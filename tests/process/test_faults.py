@@ -61,8 +61,8 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("sealed", {PATH: errors(503, "Vault is sealed")}, "PATH#password", "Vault is sealed; it must be unsealed"),
     ("failing", {PATH: errors(500, "internal error")}, "PATH#password", "failed (HTTP 500): internal error"),
-    ("HTML", {PATH: HTML}, "PATH#password", "is text/html instead of a JSON object; does VAULT_ADDR name a Vault"),
-    ("JSON list", {PATH: Reply(200, ["CANARY"])}, "PATH#password", "is application/json instead of a JSON object"),
+    ("HTML", {PATH: HTML}, "PATH#password", "is text/html instead of JSON; does VAULT_ADDR name a Vault"),
+    ("JSON list", {PATH: Reply(200, ["CANARY"])}, "PATH#password", "is JSON, but not an object"),
     ("data of the wrong type", {PATH: Reply(200, {"data": "CANARY"})}, "PATH#password", "data is not an object"),
     ("cut in the body", {PATH: CUT}, "PATH#password", "the connection was closed in the middle of the body"),
     (
@@ -83,7 +83,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "redirect in a circle",
         {PATH: Reply(307, b"CANARY", {"Location": f"/v1/{PATH}"})},
         "PATH#password",
-        "failed (HTTP 307)",
+        "only one redirect is followed",
     ),
 ]
 
@@ -103,7 +103,7 @@ def check(seen: Ended, name: str, path: str, message: str, *hidden: str) -> None
     """Exit code 1, nothing on standard output, and one line that names the variable, the path and the cause."""
     assert (seen.code, seen.output) == (1, b"")
     lines = [json.loads(line) for line in seen.log.splitlines()]
-    (line,) = [line for line in lines if line.get("variable") == name]
+    (line,) = [line for line in lines if name in line.get("variables", [line.get("variable")])]
     assert line["level"] == "ERROR"
     assert path in line["cause"]
     assert message in line["cause"]
@@ -134,9 +134,62 @@ def test_slow_vault_costs_its_time_once(vault: FakeServer, environ: dict[str, st
     vault.answer = lambda _: Silence()
     references = {f"V{number}": f"vault:kv/{number}#k" for number in range(40)}
     seen = run({**environ, **references, "VAULT_CLIENT_TIMEOUT": "500ms", "VAULT_JSON_LOG": "true"})
-    for number in (0, 39):
-        check(seen, f"V{number}", f"kv/{number}:", "did not answer within")
+    check(seen, "V0", "kv/", "did not answer within")
     assert len(vault.asked) == 16
+
+
+def test_outage_is_one_line(vault: FakeServer, environ: dict[str, str]) -> None:
+    """Forty variables, threads that fail at the same time, a ciphertext and a path: one thing is wrong."""
+    vault.answer = lambda _: errors(503, "Vault is sealed")
+    given = {f"V{number}": f"vault:kv/{number}#k" for number in range(40)}
+    given |= {"C": "vault:v1:abc", "VAULT_TRANSIT_KEY_ID": "app", "VAULT_ENV_FROM_PATH": "kv/all"}
+    seen = run({**environ, **given, **ONCE, "VAULT_JSON_LOG": "true"})
+    assert (seen.code, seen.output) == (1, b"")
+    (line,) = map(json.loads, seen.log.splitlines())
+    assert (line["msg"], line["count"], line["variables"][-1]) == ("Vault cannot be used", 42, "...")
+    assert "Vault is sealed" in line["cause"]
+
+
+def test_variables_of_one_missing_path_are_one_line(environ: dict[str, str]) -> None:
+    given = {"A": "vault:kv/gone#a", "B": "vault:kv/gone#b", "C": "vault:kv/none#c", "VAULT_JSON_LOG": "true"}
+    lines = [json.loads(line) for line in run({**environ, **given}).log.splitlines()]
+    assert [line.get("variables", line.get("variable")) for line in lines] == [["A", "B"], "C"]
+
+
+UNUSABLE: list[tuple[str, dict[str, str], str]] = [
+    ("CA", {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_CACERT": "/gone/ca.crt"}, "VAULT_CACERT"),
+    ("client key", {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_CLIENT_CERT": "/gone/crt"}, "VAULT_CLIENT_KEY"),
+    ("transit key", {"C": "vault:v1:abc", "D": "vault:v1:def"}, "VAULT_TRANSIT_KEY_ID is not set"),
+    ("batch size", {"VAULT_TRANSIT_BATCH_SIZE": "0"}, "VAULT_TRANSIT_BATCH_SIZE"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), [row[1:] for row in UNUSABLE], ids=[row[0] for row in UNUSABLE])
+def test_configuration_is_one_line_before_anything_is_asked(
+    vault: FakeServer, environ: dict[str, str], given: dict[str, str], message: str
+) -> None:
+    references = {f"V{number}": f"vault:kv/{number}#k" for number in range(20)}
+    seen = run({**environ, **references, **given})
+    assert (seen.code, seen.output, vault.asked) == (1, b"", [])
+    assert seen.log.count("\n") == 1
+    assert message in seen.log
+
+
+def test_configuration_is_checked_before_the_login(vault: FakeServer, environ: dict[str, str], tmp_path: Path) -> None:
+    given = {"VAULT_TOKEN": "", "VAULT_JWT_FILE": str(tmp_path / "gone"), "C": "vault:v1:abc"}
+    seen = run({**environ, **given})
+    assert (seen.code, vault.asked) == (1, [])
+    assert "VAULT_TRANSIT_KEY_ID is not set" in seen.log
+    assert seen.log.count("\n") == 1
+
+
+def test_nothing_is_left_open_when_it_fails(vault: FakeServer, environ: dict[str, str]) -> None:
+    """Python's development mode tells of each connection that is left to the garbage collector."""
+    vault.answer = lambda _: Reply(200, kv1({"x": "y"}))
+    seen = run({**environ, "A": f"vault:{PATH}#k", "PYTHONDEVMODE": "1"})
+    assert seen.code == 1
+    assert "ResourceWarning" not in seen.log
+    assert seen.log.count("\n") == 1
 
 
 def test_nobody_listens(environ: dict[str, str]) -> None:
@@ -179,8 +232,10 @@ def test_wrong_reference_is_told_before_anything_is_asked(
     assert (seen.code, seen.output, vault.asked) == (1, b"", [])
     lines = {line["variable"]: line for line in map(json.loads, seen.log.splitlines())}
     assert lines.keys() == given.keys() - {"GOOD", "VAULT_JSON_LOG"}
-    assert (lines["NO_KEY"]["reference"], lines["NO_KEY"]["column"]) == ("${vault:secret/data/app}", 24)
+    assert (lines["NO_KEY"].get("reference"), lines["NO_KEY"]["column"]) == (None, 24)
+    assert lines["NO_KEY"]["cause"] == "no key: write vault:PATH#KEY"
     assert lines["VERSION"]["cause"].startswith("a version is a whole number")
+    assert lines["VERSION"]["reference"] == "vault:secret/data/app#k#latest"
     assert "templates are not supported by this version" in lines["TEMPLATE"]["cause"]
     assert canary not in seen.log
 
@@ -201,7 +256,7 @@ LOGINS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("expired JWT", errors(403, "token is expired"), {"exp": 1_000_000}, "the token expired "),
     ("JWT of tomorrow", errors(403, "token not valid yet"), {"nbf": 99_999_999_999}, "the clocks differ"),
     ("sealed", errors(503, "Vault is sealed"), {}, "Vault is sealed"),
-    ("HTML", Reply(200, b"<html>"), {}, "instead of a JSON object"),
+    ("HTML", Reply(200, b"<html>"), {}, "instead of JSON"),
     ("no token in the answer", Reply(200, {"auth": {}}), {}, "the answer has no client_token"),
     ("cut", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), {}, "closed in the middle of the body"),
 ]
@@ -239,7 +294,6 @@ def test_server_that_repeats_our_secrets_is_not_repeated(
 
 
 TRANSIT: list[tuple[str, Any, dict[str, str], str]] = [
-    ("no key", {}, {}, "needs VAULT_TRANSIT_KEY_ID"),
     (
         "denied",
         errors(403, "permission denied"),
@@ -284,6 +338,7 @@ SETTINGS: list[tuple[str, str]] = [
     ("VAULT_PROXY_ADDR", "ftp://x"),
     ("VAULT_HTTP_PROXY", "http://"),
     ("VAULT_TRANSIT_BATCH_SIZE", "many"),
+    ("VAULT_TRANSIT_BATCH_SIZE", "0"),
     ("VAULT_LOG_LEVEL", "loud"),
     ("VAULT_JSON_LOG", "yes"),
     ("VAULT_ENV_DELAY", "-1s"),
@@ -305,12 +360,48 @@ def test_bad_setting_is_named(vault: FakeServer, environ: dict[str, str], name: 
     assert "internal error" not in seen.log
 
 
-def test_unforeseen_error_shows_its_place_alone(environ: dict[str, str], canary: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "text"), [("VAULT_LOG_LEVEL", "loud"), ("VAULT_ENV_DELAY", "x"), ("VAULT_MFA", "\n")])
+def test_bad_setting_is_told_in_the_form_that_is_wanted(environ: dict[str, str], name: str, text: str) -> None:
+    line = json.loads(run({**environ, "A": f"vault:{PATH}#k", "VAULT_JSON_LOG": "true", name: text}).log)
+    assert line["level"] == "ERROR"
+    assert name in line["msg"]
+
+
+def test_token_in_place_of_its_file_is_not_shown(environ: dict[str, str], canary: str) -> None:
+    for given in ({"VAULT_TOKEN_FILE": f"hvs.{canary}"}, {"VAULT_TOKEN": "", "VAULT_JWT_FILE": f"Bearer eyJ{canary}"}):
+        seen = run({**environ, "A": f"vault:{PATH}#k", **given})
+        assert seen.code == 1
+        assert "is not the path of a file" in seen.log
+        assert canary not in seen.log
+
+
+def test_password_that_looks_like_a_reference_is_not_shown(environ: dict[str, str], canary: str) -> None:
+    seen = run({**environ, "A": f"vault:{canary}", "B": f"x${{vault:{canary}}}"})
+    assert seen.code == 1
+    assert "variable=A" in seen.log
+    assert "variable=B" in seen.log
+    assert "column=" in seen.log
+    assert canary not in seen.log
+
+
+ERRORS = [
+    ("ZeroDivisionError({!r})", "kind=ZeroDivisionError"),
+    ("OSError(28, {!r}, {!r})", 'reason="No space left on device"'),
+    ("OSError({!r})", "kind=OSError"),
+]
+
+
+@pytest.mark.parametrize(("error", "shown"), ERRORS)
+def test_unforeseen_error_shows_its_place_alone(
+    environ: dict[str, str], canary: str, tmp_path: Path, error: str, shown: str
+) -> None:
     """A module of the same name in front of ours fails with a text that nobody has checked."""
-    (tmp_path / "resource.py").write_text(f"raise ZeroDivisionError({canary!r})\n")
+    (tmp_path / "resource.py").write_text(f"raise {error.format(canary, canary)}\n")
     large = {f"V{number}": "x" * 50_000 for number in range(3)}
     seen = run({**environ, **large, "PYTHONPATH": str(tmp_path)})
     assert (seen.code, seen.output) == (1, b"")
-    assert 'msg="internal error" app=vault-env kind=ZeroDivisionError place=' in seen.log
+    assert 'msg="internal error" app=vault-env kind=' in seen.log
+    assert " place=<module>:1" in seen.log
+    assert shown in seen.log
     assert canary not in seen.log
     assert seen.log.count("\n") == 1

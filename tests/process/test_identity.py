@@ -96,6 +96,14 @@ def test_token_is_revoked(vault: FakeServer, environ: dict[str, str]) -> None:
     assert "level=WARN" not in seen.log
 
 
+def test_token_is_revoked_although_other_names_pass_through(vault: FakeServer, environ: dict[str, str]) -> None:
+    """Which token the application gets counts, and not the names alone."""
+    vault.answer = serve_paths({"secret/data/app": kv2({"user": "u"}), "auth/token/revoke-self": Reply(204)})
+    given = {"VAULT_ENV_PASSTHROUGH": "VAULT_ADDR,VAULT_TOKEN_FILE", "VAULT_REVOKE_TOKEN": "true"}
+    assert run({**environ, **REFERENCE, **given}).environ["A"] == "u"
+    assert vault.asked[-1].path == "auth/token/revoke-self"
+
+
 def test_failed_revocation_is_a_warning(vault: FakeServer, environ: dict[str, str]) -> None:
     vault.answer = serve_paths({"secret/data/app": kv2({"user": "u"}), "auth/token/revoke-self": errors(403)})
     seen = run({**environ, **REFERENCE, "VAULT_REVOKE_TOKEN": "true"})
@@ -109,7 +117,16 @@ def test_failed_revocation_is_a_warning(vault: FakeServer, environ: dict[str, st
     [
         ({"A": "vault:db/creds/app#user"}, "the leases of dynamic secrets would end with it"),
         ({"VAULT_ENV_FROM_PATH": "db/creds/app"}, "the leases of dynamic secrets would end with it"),
-        ({"VAULT_TOKEN": "vault:login", **REFERENCE}, "vault:login gives it to the application"),
+        ({"VAULT_TOKEN": "vault:login", **REFERENCE}, "the application gets it"),
+        ({"VAULT_TOKEN": "given", "VAULT_ENV_PASSTHROUGH": "VAULT_TOKEN", **REFERENCE}, "by=VAULT_TOKEN"),
+        (
+            {"VAULT_TOKEN_FILE": "{}/file", "VAULT_ENV_PASSTHROUGH": "VAULT_TOKEN_FILE", **REFERENCE},
+            "by=VAULT_TOKEN_FILE",
+        ),
+        (
+            {"VAULT_TOKEN_PATH": "{}/path", "VAULT_ENV_PASSTHROUGH": "VAULT_TOKEN_PATH", **REFERENCE},
+            "by=VAULT_TOKEN_PATH",
+        ),
     ],
 )
 def test_token_that_is_still_needed_is_not_revoked(
@@ -119,9 +136,10 @@ def test_token_that_is_still_needed_is_not_revoked(
         {"db/creds/app": LEASE, "secret/data/app": kv2({"user": "u"}), "auth/kubernetes/login": auth()}
     )
     common = {"VAULT_ADDR": vault.address, "VAULT_JWT_FILE": str(folder / "jwt"), "VAULT_REVOKE_TOKEN": "true"}
-    seen = run({**common, **given})
+    seen = run({**common, **{name: value.replace("{}/", f"{folder}/") for name, value in given.items()}})
     assert seen.code == 0
     assert reason in seen.log
+    assert "level=WARN" in seen.log
     assert "auth/token/revoke-self" not in [asked.path for asked in vault.asked]
 
 

@@ -6,19 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.server import Silence
-from tests.process.runner import COMMAND, PATH, finish, run, start
+from tests.fakes.server import Reply, Silence
+from tests.fakes.vault import kv1
+from tests.process.runner import COMMAND, PATH, finish, run, start, take_ignored_signals
 from tests.servers.process import poll
 from vault_secrets_webhook import __version__
 
 if TYPE_CHECKING:
-    from tests.fakes.server import FakeServer
+    from tests.fakes.server import Asked, FakeServer
 
 REFERENCE = {"A": "vault:secret/data/app#user"}
 
@@ -46,6 +48,23 @@ def test_arguments(command: tuple[str, ...], output: bytes | None, locale: dict[
 
 def test_version() -> None:
     assert run({}, "--version") == (0, f"vault-env {__version__}\n".encode(), "")
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help(option: str) -> None:
+    seen = run({}, option)
+    assert (seen.code, seen.log) == (0, "")
+    assert seen.output.startswith(b"usage: vault-env [--] COMMAND")
+    assert seen.output.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+@pytest.mark.parametrize(("stream", "code"), [(">&-", 0), (">/dev/full", 1)])
+def test_answer_that_nobody_can_read(option: str, stream: str, code: int) -> None:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {stream}', "sh", *COMMAND, option], capture_output=True, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (code, b"")
 
 
 @pytest.mark.parametrize("command", [(), ("--",)], ids=["nothing", "dashes"])
@@ -136,11 +155,11 @@ def bit(*numbers: int) -> int:
 
 @pytest.mark.parametrize("has_reference", [False, True])
 def test_signals_that_were_ignored_or_blocked_stay_so(environ: dict[str, str], has_reference: bool) -> None:
+    """Not SIGPIPE and SIGXFSZ, which the interpreter of `prepare` ignores and ours cannot know of."""
     ignored, blocked = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1), (signal.SIGUSR2, signal.SIGTERM)
     words = [*COMMAND, "cat", "/proc/self/status"]
     prepare = f"import os, signal, sys; [signal.signal(n, signal.SIG_IGN) for n in {[*map(int, ignored)]}]; "
-    prepare += f"signal.pthread_sigmask(signal.SIG_BLOCK, {[*map(int, blocked)]}); "
-    prepare += "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGPIPE, signal.SIGXFSZ)]; os.execv(sys.argv[1], sys.argv[1:])"
+    prepare += f"signal.pthread_sigmask(signal.SIG_BLOCK, {[*map(int, blocked)]}); os.execv(sys.argv[1], sys.argv[1:])"
     ended = subprocess.run(
         [sys.executable, "-c", prepare, *words],
         env={"PATH": PATH, **environ, **(REFERENCE if has_reference else {})},
@@ -281,6 +300,47 @@ def test_standard_streams_may_be_closed(environ: dict[str, str], closed: int, tm
         timeout=60,
     )
     assert (ended.returncode, result.read_text()) == (0, "app-user\n")
+
+
+@pytest.mark.parametrize("closed", [(0,), (2,), (1, 2), (0, 1, 2)])
+def test_closed_streams_are_no_connection_and_stay_closed(
+    vault: FakeServer, environ: dict[str, str], closed: tuple[int, ...], tmp_path: Path
+) -> None:
+    """What is written to standard error must not go to Vault. While it waits for it, its streams lead nowhere."""
+    go_on = threading.Event()
+
+    def answer(asked: Asked) -> Reply:
+        assert go_on.wait(60)
+        return Reply(200, kv1({"user": asked.path}))
+
+    vault.answer = answer
+    result = tmp_path / "result"
+    script = f"{LIST_DESCRIPTORS.replace('print(*', 'there = list(')}open({str(result)!r}, 'w').write(str(there))"
+    closing = " ".join(f"{number}>&-" for number in closed)
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *COMMAND, sys.executable, "-I", "-S", "-c", script],
+        env={"PATH": PATH, **environ, **REFERENCE, "VAULT_LOG_LEVEL": "debug", "VAULT_CLIENT_TIMEOUT": "60s"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        poll(lambda: vault.asked, what="the request")
+        assert {Path(f"/proc/{process.pid}/fd/{number}").readlink() for number in closed} == {Path("/dev/null")}
+    finally:
+        go_on.set()
+    assert process.wait(60) == 0
+    assert result.read_text() == str([number for number in (0, 1, 2) if number not in closed])
+
+
+def test_processes_of_the_tests_do_not_depend_on_who_started_them() -> None:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        assert read_status(run({}, "cat", "/proc/self/status").output)["SigIgn"] == bit(signal.SIGUSR1)
+        take_ignored_signals()
+        assert read_status(run({}, "cat", "/proc/self/status").output)["SigIgn"] == 0
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_delay(environ: dict[str, str]) -> None:

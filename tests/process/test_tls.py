@@ -81,6 +81,16 @@ NOT_TRUSTED: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
+@pytest.mark.parametrize("name", ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"])
+def test_key_in_place_of_its_file_is_not_shown(folder: Path, canary: str, name: str) -> None:
+    pem = f"-----BEGIN PRIVATE KEY-----\n{canary}\n-----END PRIVATE KEY-----\n"
+    files = {"VAULT_CLIENT_CERT": f"{folder}/ca.crt", "VAULT_CLIENT_KEY": f"{folder}/ca.key"}
+    seen = run({"VAULT_ADDR": "https://127.0.0.1:1", **REFERENCE, **files, "VAULT_SKIP_VERIFY": "1", name: pem})
+    assert seen.code == 1
+    assert "the client certificate " in seen.log
+    assert canary not in seen.log
+
+
 @pytest.mark.parametrize(("given", "message"), [row[1:] for row in NOT_TRUSTED], ids=[row[0] for row in NOT_TRUSTED])
 def test_not_trusted(
     server: FakeServer, folder: Path, stranger: Authority, given: dict[str, str], message: str, canary: str

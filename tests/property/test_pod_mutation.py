@@ -35,6 +35,7 @@ texts = st.sampled_from(
         "vault:v1:abc",
         "vault:$(X)",
         "$(A)",
+        "bao:a#b",
     ]
 )
 names = st.sampled_from(["A", "B", "VAULT_ADDR", "VAULT_LOG_LEVEL", "VAULT_ROLE", "VAULT_TOKEN"])
@@ -74,6 +75,7 @@ containers = part(
     args=commands,
     envFrom=st.lists(part({}, secretRef=selectors, configMapRef=selectors), max_size=2),
     volumeMounts=st.lists(mounts, max_size=2),
+    securityContext=part({}, runAsUser=st.integers(0, 2), runAsNonRoot=st.booleans()),
     livenessProbe=handlers,
     lifecycle=part({}, preStop=handlers),
 )
@@ -99,7 +101,8 @@ pods = part(
             initContainers=st.lists(containers, max_size=2),
             volumes=st.lists(volumes, max_size=3),
             serviceAccountName=st.just("shop"),
-            securityContext=part({}, runAsUser=st.integers(0, 5)),
+            securityContext=part({}, runAsUser=st.integers(0, 5), runAsNonRoot=st.booleans()),
+            resources=part({}, limits=st.dictionaries(st.sampled_from(["cpu", "memory"]), st.just("1"))),
         )
     },
     metadata=part({}, annotations=pod_annotations),
@@ -198,6 +201,21 @@ def test_every_reference_is_wrapped_once(pod: Any) -> None:
                 assert executables
             if new["command"] != old["command"]:
                 assert old["command"][0] not in EXECUTABLES
+
+
+def is_non_root(pod: Any, one: Any) -> bool:
+    """What PodSecurity `restricted` asks of a container."""
+    own = (one.get("securityContext") or {}).get("runAsNonRoot")
+    return bool((pod["spec"].get("securityContext") or {}).get("runAsNonRoot") if own is None else own)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pods)
+def test_injected_containers_are_non_root_where_all_others_are(pod: Any) -> None:
+    with contextlib.suppress(Refused):
+        result = apply(pod, mutate(pod, CLUSTER))
+        if all(is_non_root(pod, one) for one in every_container(pod)):
+            assert all(is_non_root(result, one) for one in every_container(result))
 
 
 MEMBERS = [

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -17,26 +18,30 @@ from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.manifest.difference import colour_difference, shows_colours, write_difference
 from vault_secrets_webhook.manifest.document import InvalidManifest, read_documents
 from vault_secrets_webhook.manifest.patch import apply_patch
-from vault_secrets_webhook.manifest.workload import find_template, list_objects
+from vault_secrets_webhook.manifest.workload import describe, find_metadata, find_template, list_objects
 from vault_secrets_webhook.manifest.yamltext import write_yaml
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.lookup import open_lookup
+from vault_secrets_webhook.webhook.kube.objects import open_lookup
 from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
+from vault_secrets_webhook.webhook.mutate.spec import decode_pod
 
-from .lookup import InputLookup
+from .input import InputLookup
 from .options import add_settings, read_settings
+from .oversight import find_kept_references, find_misplaced_annotations, list_taken
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
     from vault_secrets_webhook.manifest.document import Document
-    from vault_secrets_webhook.manifest.workload import Object
+    from vault_secrets_webhook.manifest.workload import Object, Template
     from vault_secrets_webhook.manifest.yamltext import JSON
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
     from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
     from vault_secrets_webhook.webhook.settings import Settings
+
+    from .oversight import Taken
 
 SUMMARY = "print manifests as the webhook would change their pods"
 DESCRIPTION = (
@@ -44,6 +49,7 @@ DESCRIPTION = (
     " prints no manifest at all, when one of them cannot be read or would be refused."
 )
 STDIN = "-"
+NEXT_FAULT = re.compile(r"\n(?! )")  # of one refusal; lines that are indented belong to the fault above
 FAILED = 1
 # What only a server has use for.
 SERVING = frozenset(("LISTEN_ADDRESS", "TELEMETRY_LISTEN_ADDRESS", "TLS_CERT_FILE", "TLS_PRIVATE_KEY_FILE"))
@@ -58,11 +64,16 @@ class Change(NamedTuple):
 
 
 class Outcome:
-    """What became of the input: `faults` and `warnings` are lines for standard error."""
+    """What became of the input: `faults` and `warnings` are lines for standard error.
+
+    `others` are the objects without a pod, `taken` is what the pods have as variables of Secrets and ConfigMaps.
+    """
 
     def __init__(self) -> None:
         self.documents: list[Document] = []
         self.objects: list[Object] = []
+        self.others: list[Object] = []
+        self.taken: set[Taken] = set()
         self.changes: list[Change] = []
         self.faults: list[str] = []
         self.warnings: list[str] = []
@@ -142,10 +153,13 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
             except InvalidManifest as error:
                 outcome.faults.append(str(error))
             except Refused as error:
-                outcome.faults.append(f"{one.place()}: {error}")
+                outcome.faults += [f"{one.place()}: {fault}" for fault in NEXT_FAULT.split(str(error))]
             except KubernetesError as error:
                 outcome.faults.append(f"{one.place()}: {error}")
                 return
+    for one in outcome.others:
+        if sentence := find_kept_references(one, one.namespace or namespace, outcome.taken):
+            outcome.warnings.append(f"{one.place()}: {sentence}")
 
 
 async def mutate_object(
@@ -154,10 +168,14 @@ async def mutate_object(
     """Mutate the pod of an object, if it has one. Raises InvalidManifest, Refused and KubernetesError."""
     template = find_template(one)
     if template is None:
+        outcome.others.append(one)
         return
+    check_texts(one, template)
     pod = msgspec.json.encode({**template.value, "apiVersion": "v1", "kind": "Pod"})
+    outcome.taken.update(list_taken(decode_pod(pod), namespace))
     mutation = await mutate_pod(pod, namespace, settings, lookup)
-    outcome.warnings += [f"{one.place()}: {warning}" for warning in mutation.warnings]
+    warnings = [*find_misplaced_annotations(one), *mutation.warnings]
+    outcome.warnings += [f"{one.place()}: {warning}" for warning in warnings]
     if mutation.patch:
         before = deepcopy(one.value)
         operations = [
@@ -165,6 +183,19 @@ async def mutate_object(
         ]
         apply_patch(one.value, operations)
         outcome.changes.append(Change(one, before, operations))
+
+
+def check_texts(one: Object, template: Template) -> None:
+    """Raise InvalidManifest naming the annotations and labels of a pod that YAML takes for something else than text."""
+    path = tuple(template.pointer.split("/")[1:])
+    wrong = [
+        f"{field.removesuffix('s')} {key} must be text, and is {describe(value)}: quote it"
+        for field in ("annotations", "labels")
+        for key, value in find_metadata(one, template.value, field, path).items()
+        if not isinstance(value, str)
+    ]
+    if wrong:
+        raise InvalidManifest(f"{one.place()}: {'; '.join(wrong)}")
 
 
 def show_differences(changes: Sequence[Change], write: Callable[[JSON], str]) -> str:

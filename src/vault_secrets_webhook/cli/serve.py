@@ -21,6 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
-    from vault_secrets_webhook.webhook.__main__ import run as run_webhook  # noqa: PLC0415 - the server is not for all
+    from vault_secrets_webhook.webhook.__main__ import main  # noqa: PLC0415 - the server is not for all
 
-    return run_webhook(read_settings(options, os.environ))
+    return main(lambda: read_settings(options, os.environ))

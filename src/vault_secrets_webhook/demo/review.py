@@ -12,7 +12,7 @@ import msgspec
 
 from vault_secrets_webhook.errors import Error
 from vault_secrets_webhook.textlog import Log
-from vault_secrets_webhook.webhook.kube.lookup import NoCluster
+from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.server import Timing, running_server
 from vault_secrets_webhook.webhook.settings import Settings
 

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+import msgspec
+
 from vault_secrets_webhook.errors import ConfigurationError, Error
 from vault_secrets_webhook.manifest.difference import write_difference
 from vault_secrets_webhook.manifest.patch import apply_patch
@@ -135,8 +137,8 @@ def check_places(sample: Sample, manifest: str, review: Review, outcome: Outcome
     """Name the places where the secret must not be. Raises Error when it is in one of them."""
     places = {
         "the manifest": manifest,
-        "the review": review.question.decode(),
-        "the patch": review.answer.decode(),
+        "the review": (review.question + review.answer).decode(),
+        "the patch": msgspec.json.encode(review.patch).decode(),  # the answer has it in base64
         "the environment it was started with": "\n".join(outcome.environ.values()),
         "the log": outcome.log,
     }

@@ -171,15 +171,13 @@ def parse_paths(text: str) -> tuple[Read, ...]:
     Spaces around an entry and empty entries are dropped.
     """
     reads = []
-    for entry in text.split(","):
-        path, mark, version = entry.strip().partition("#")
-        if not path and not mark:
-            continue
-        check_path(path, entry.strip(), 0)
+    for entry in filter(None, map(str.strip, text.split(","))):
+        path, mark, version = entry.partition("#")
+        if scheme := next(filter(path.startswith, (SCHEME, WRITE_SCHEME, *INLINE_MARKS)), ""):
+            raise InvalidReference(f"leave {scheme} out: an entry is PATH or PATH#VERSION", entry, 0, len(scheme))
+        check_path(path, entry, 0)
         if mark and not is_digits(version):
-            raise InvalidReference(
-                "a version is a whole number, as in path#2", entry.strip(), len(path) + 1, len(entry.strip())
-            )
+            raise InvalidReference("a version is a whole number, as in path#2", entry, len(path) + 1, len(entry))
         reads.append(Read(path, int(version) if mark else None))
     return tuple(reads)
 

@@ -18,6 +18,7 @@ from vault_secrets_webhook.errors import (
     SecretMissing,
     Unreachable,
 )
+from vault_secrets_webhook.vault.client import DENIED, SEALED
 from vault_secrets_webhook.wire.jsontext import dumps
 
 from .reference import Ciphertext, Login, Read, Reference, Write, has_reference, parse, parse_paths
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 FROM_PATH = "VAULT_ENV_FROM_PATH"
 MAX_KEYS_NAMED = 10
-SEALED = 503
 
 
 class TransitSettings:
@@ -98,18 +98,16 @@ class Fetched:
         self.gave_up: Error | None = None
 
     def notice_outage(self, result: Secret | Error) -> None:
-        """Remember that Vault cannot be used at all, so that the requests still waiting fail at once.
+        """Remember that Vault cannot be used at all, or not so, that the requests still waiting fail at once.
 
         Each has a deadline of its own, and fifty of them would otherwise run out one after the other.
         """
-        if self.gave_up is not None:
-            return
-        if isinstance(result, Unreachable) or (isinstance(result, RequestRejected) and result.status == SEALED):
+        if self.gave_up is None and isinstance(result, Error) and is_outage(result):
             self.gave_up = result
 
     def has_leases(self) -> bool:
-        """Tell whether a lease hangs on the token that fetched."""
-        return any(not isinstance(secret, Error) and secret.lease_id for secret in self.secrets.values())
+        """Tell whether a lease, or another token, hangs on the token that fetched."""
+        return any(not isinstance(secret, Error) and secret.hangs_on_token for secret in self.secrets.values())
 
 
 class Rendered:
@@ -120,6 +118,12 @@ class Rendered:
         self.from_path: dict[str, bytes] = {}
         self.dropped: list[MissingValue] = []
         self.faults: list[SecretError] = []
+
+
+def is_outage(error: object) -> bool:
+    """Tell whether this says that Vault cannot be used at all, whatever it is asked for."""
+    is_sealed = isinstance(error, RequestRejected) and error.status == SEALED
+    return is_sealed or isinstance(error, Unreachable | ConfigurationError)
 
 
 def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "") -> Plan:
@@ -153,6 +157,32 @@ def fetch(plan: Plan, client: Client, transit: TransitSettings, run: RunJobs) ->
     return fetched
 
 
+def explain_faults(fetched: Fetched, client: Client, *, ignores_missing: bool) -> None:
+    """Put into the errors what a few look-ups can tell of their causes. To be called while the token is good.
+
+    Only for errors that will be told, so not for those that ignore-missing forgives, and not in an outage.
+    """
+    if fetched.gave_up is not None:
+        return
+    doubtful = {
+        source: result
+        for source, result in fetched.secrets.items()
+        if isinstance(result, RequestRejected) and is_doubtful(result, ignores_missing=ignores_missing)
+    }
+    if not doubtful:
+        return
+    from vault_secrets_webhook.vault.diagnosis import Diagnosis
+
+    diagnosis = Diagnosis(client)
+    for source, error in doubtful.items():
+        fetched.secrets[source] = error.explained(diagnosis.explain(error, is_read=isinstance(source, Read)))
+
+
+def is_doubtful(error: RequestRejected, *, ignores_missing: bool) -> bool:
+    """Tell whether an error will be told, and may have another cause than it says."""
+    return not ignores_missing if isinstance(error, SecretMissing) else error.status == DENIED
+
+
 def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Job:
     from vault_secrets_webhook.vault import api
 
@@ -165,10 +195,6 @@ def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Jo
                 fetched.secrets[source] = api.read_secret(client, source.path, source.version)
             else:
                 fetched.secrets[source] = api.write_secret(client, source.path, source.body)
-        except RequestRejected as error:
-            if error.status == api.DENIED:
-                error.args = (f"{error}{api.explain_denied(client, source.path)}",)
-            fetched.secrets[source] = error
         except Error as error:
             fetched.secrets[source] = error
         fetched.notice_outage(fetched.secrets[source])
@@ -230,7 +256,7 @@ def render_part(name: str, part: Part, fetched: Fetched, token: str) -> bytes:
             return plaintext
         case Reference():
             secret = expect_secret(name, part.source, fetched)
-            return encode_value(pick_key(name, part, secret))
+            return write_value(name, part.source.path, part.selector, pick_key(name, part, secret))
     raise TypeError(type(part).__name__)
 
 
@@ -241,7 +267,7 @@ def render_path(read: Read, fetched: Fetched) -> dict[str, bytes]:
     for key, value in secret.data.items():
         if not is_name(key):
             raise SecretError(FROM_PATH, f"{read.path}: the key {key!r} cannot be the name of a variable")
-        values[key] = encode_value(value)
+        values[key] = write_value(FROM_PATH, read.path, key, value)
     return values
 
 
@@ -269,6 +295,14 @@ def pick_key(name: str, reference: Reference, secret: Secret) -> JSON:
     there = sorted(secret.data)
     names = ", ".join(there[:MAX_KEYS_NAMED]) + (", ..." if len(there) > MAX_KEYS_NAMED else "")
     raise MissingValue(name, f"{reference.source.path}: no key {key!r}; there are: {names or 'none'}")
+
+
+def write_value(name: str, path: str, key: str, value: JSON) -> bytes:
+    """Write a secret's value. Raises SecretError for one that cannot be written."""
+    try:
+        return encode_value(value)
+    except RecursionError:
+        raise SecretError(name, f"{path}: the value of {key!r} is nested too deep to be written") from None
 
 
 def encode_value(value: JSON) -> bytes:

@@ -98,13 +98,25 @@ def find_template(one: Object) -> Template | None:
     path = TEMPLATES.get((one.group, one.kind))
     if path is None:
         return None
-    value = one.value
+    levels = list_levels(one, path)
+    return Template("".join(f"/{name}" for name in path), levels[-1]) if len(levels) > len(path) else None
+
+
+def list_levels(one: Object, path: tuple[str, ...]) -> list[dict[str, JSON]]:
+    """Give the mappings on a way, from the object down, as far as it leads. Raises InvalidManifest."""
+    levels = [one.value]
     for depth, name in enumerate(path):
-        inner = read_mapping(one.place(), value, name, path[:depth])
+        inner = read_mapping(one.place(), levels[-1], name, path[:depth])
         if inner is None:
-            return None
-        value = inner
-    return Template("".join(f"/{name}" for name in path), value)
+            break
+        levels.append(inner)
+    return levels
+
+
+def find_metadata(one: Object, outer: dict[str, JSON], field: str, above: tuple[str, ...] = ()) -> dict[str, JSON]:
+    """Give annotations or labels of an object, or of something in it at `above`. Raises InvalidManifest."""
+    metadata = read_mapping(one.place(), outer, "metadata", above) or {}
+    return read_mapping(one.place(), metadata, field, (*above, "metadata")) or {}
 
 
 def read_mapping(where: str, outer: dict[str, JSON], name: str, above: tuple[str, ...] = ()) -> dict[str, JSON] | None:

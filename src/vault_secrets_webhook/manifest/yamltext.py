@@ -4,8 +4,9 @@ kubectl and the API server read YAML with `sigs.k8s.io/yaml` on `goyaml.v2`, who
 nor 1.2: `yes`, `on` and `y` are booleans, `017` and `0o17` are fifteen, `12:30:45` and `2026-08-01` are text. `resolve`
 has its rules. Text is written so that those rules and the stricter ones of other readers both give it back.
 
-libyaml does the reading and writing; all wheels of PyYAML have it. Refused are a key that stands twice in one mapping (as `kubectl apply` does), tags of applications, aliases that stand
-in what they stand for or unfold into more than `LARGEST` values, and numbers that JSON does not have.
+libyaml does the reading and writing; all wheels of PyYAML have it. Refused are a key that stands twice in one mapping
+(as `kubectl apply` does), tags of applications, aliases that stand in what they stand for or unfold into more than
+`LARGEST` values, and numbers that JSON does not have.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from vault_secrets_webhook.errors import MalformedResponse, RequestRejected, Sec
 from vault_secrets_webhook.goparse import is_digits
 from vault_secrets_webhook.wire.jsontext import Number, dumps
 
-from .client import strings
+from .client import BAD_REQUEST, MAX_DETAILS, MISSING, fold_list, strings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from .client import Answer, Client
 
 KV_V2_METADATA = frozenset(("created_time", "deletion_time", "destroyed", "version"))
-DENIED, MISSING = 403, 404
+OK = 200
 
 
 class Secret:
     """What a path gave: its keys, and the lease they hang on (`lease_id` empty: none).
 
-    `lease_seconds` counts from the answer. For KV version 2 the keys are those of the secret itself.
+    `lease_seconds` counts from the answer. For KV version 2 the keys are those of the secret itself; for an answer
+    that is a token (`auth/token/create`) those of its `auth`. `hangs_on_token` tells whether it ends with our token.
     """
 
-    __slots__ = ("data", "lease_id", "lease_seconds", "renewable", "version")
+    __slots__ = ("data", "hangs_on_token", "lease_id", "lease_seconds", "renewable", "version")
 
     def __init__(self, data: dict[str, JSON], answer: Answer, version: int | None = None) -> None:
         self.data = data
@@ -37,6 +38,7 @@ class Secret:
         self.lease_id = answer.text("lease_id")
         self.lease_seconds = whole_number(answer.payload.get("lease_duration"))
         self.renewable = answer.payload.get("renewable") is True
+        self.hangs_on_token = self.lease_id != "" or answer.payload.get("auth") is not None
 
     def __repr__(self) -> str:
         return f"Secret(version={self.version}, keys={len(self.data)})"
@@ -78,10 +80,13 @@ def read_secret(client: Client, path: str, version: int | None = None) -> Secret
     `version` is for KV version 2; None and 0 are the current one.
     """
     query = f"version={version}" if version else ""
-    answer = unwrap(client, client.request("GET", path, query=query, accept=(MISSING,), wraps=True))
+    answer = client.request("GET", path, query=query, accept=(MISSING,), wraps=True)
+    answer = unwrap(client, answer, accept=(MISSING,))
     if answer.status == MISSING:
         raise missing(client, answer, version)
-    data = answer.object("data")
+    if answer.status == OK and answer.is_empty:
+        raise answer.malformed("is empty")
+    data = find_data(answer)
     if is_kv_v2(path, data):
         if data["data"] is None:
             raise missing(client, answer, version)
@@ -94,17 +99,20 @@ def read_secret(client: Client, path: str, version: int | None = None) -> Secret
 def write_secret(client: Client, path: str, body: str) -> Secret:
     """Write a JSON object to a path (PUT, as Vault's own client) and give what comes back, perhaps nothing."""
     answer = unwrap(client, client.request("PUT", path, body=body.encode("utf-8", "surrogateescape"), wraps=True))
-    return Secret(answer.object("data"), answer)
+    return Secret(find_data(answer), answer)
 
 
-def unwrap(client: Client, answer: Answer) -> Answer:
+def find_data(answer: Answer) -> dict[str, JSON]:
+    """Give an answer's data; of one that has none, but is a token, the fields of that."""
+    return answer.object("data") or answer.object("auth")
+
+
+def unwrap(client: Client, answer: Answer, accept: tuple[int, ...] = ()) -> Answer:
     """Exchange a wrapped response (VAULT_WRAP_TTL) for what it wraps; others stay as they are."""
     token = answer.object("wrap_info").get("token")
     if not is_token(token):
         return answer
-    unwrapped = client.request("PUT", "sys/wrapping/unwrap", token=token)
-    unwrapped.path = answer.path
-    return unwrapped
+    return client.request("PUT", "sys/wrapping/unwrap", token=token, accept=accept, about=answer.path)
 
 
 def is_kv_v2(path: str, data: dict[str, JSON]) -> bool:
@@ -142,44 +150,10 @@ def missing(client: Client, answer: Answer, version: int | None) -> SecretMissin
     elif isinstance(metadata, dict) and metadata.get("deletion_time"):
         what = f"{which} was deleted; undelete it, or name another version"
     else:
-        what = (f"no secret, or no {which}" if version else "no secret at this path") + kv_hint(client, answer.path)
-    return SecretMissing(f"{answer.path}: {what}", path=answer.path, status=MISSING)
-
-
-def kv_hint(client: Client, path: str) -> str:
-    """Find out whether a path lacks the `data/` of KV version 2; the sentence that says so, else empty.
-
-    Asks sys/internal/ui/mounts, which answers any token that may use the mount. Only called when a read has failed.
-    """
-    try:
-        answer = client.request("GET", f"sys/internal/ui/mounts/{path}")
-        data = answer.object("data")
-    except VaultError:
-        return ""
-    mount, options = data.get("path"), data.get("options")
-    if not isinstance(mount, str) or not isinstance(options, dict) or options.get("version") != "2":
-        return ""
-    rest = path.strip("/").removeprefix(mount)
-    if rest.startswith(("data/", "metadata/")):
-        return ""
-    return f"; {mount} is KV version 2: write {mount}data/{rest}"
-
-
-def explain_denied(client: Client, path: str) -> str:
-    """Find out why a read of `path` was answered with 403: a clause that says so, or empty.
-
-    Either the token itself is no good, or the path lacks `data/`, or the policies are not enough.
-    """
-    if hint := kv_hint(client, path):
-        return hint
-    try:
-        auth = lookup_self(client)
-    except RequestRejected as error:
-        is_dead = error.status == DENIED
-        return "; the token itself is not valid: it is wrong, has expired or was revoked" if is_dead else ""
-    except VaultError:
-        return ""
-    return f"; the token's policies ({', '.join(auth.policies)}) do not allow it"
+        what = (f"no secret, or no {which}" if version else "no secret at this path") + client.describe_namespace()
+    details = tuple(client.scrub(text) for text in strings(answer.payload.get("errors"))[:MAX_DETAILS])
+    text = "; ".join((f"{answer.path}: {what}", *map(fold_list, details)))
+    return SecretMissing(text, path=answer.path, status=MISSING, details=details)
 
 
 def decrypt_batch(client: Client, mount: str, key: str, ciphertexts: list[str]) -> list[bytes | VaultError]:
@@ -190,18 +164,19 @@ def decrypt_batch(client: Client, mount: str, key: str, ciphertexts: list[str]) 
     path = f"{mount}/decrypt/{key}"
     items: list[JSON] = [{"ciphertext": ciphertext} for ciphertext in ciphertexts]
     # A batch in which some items fail is answered with 400 and the same list.
-    answer = client.request("PUT", path, body=encode_text(dumps({"batch_input": items})), accept=(400,))
+    body = encode_text(dumps({"batch_input": items}))
+    answer = client.request("PUT", path, body=body, accept=(BAD_REQUEST,))
     results = answer.object("data").get("batch_results")
     if not isinstance(results, list) or len(results) != len(ciphertexts):
         errors = answer.payload.get("errors")
-        if answer.status != 400:  # noqa: PLR2004
+        if answer.status != BAD_REQUEST:
             raise MalformedResponse(f"{path}: the answer has not one result for each ciphertext", path=path)
-        words = "; ".join(client.scrub(text, *ciphertexts) for text in strings(errors))
-        raise RequestRejected(f"{path}: refused as a bad request (HTTP 400): {words}", path=path, status=400)
-    return [read_plaintext(client, result, path, given) for result, given in zip(results, ciphertexts, strict=True)]
+        words = "; ".join(fold_list(client.scrub(text, *ciphertexts)) for text in strings(errors)[:MAX_DETAILS])
+        raise RequestRejected(f"{path}: refused as a bad request (HTTP 400): {words}", path=path, status=BAD_REQUEST)
+    return [read_plaintext(client, result, path, ciphertexts) for result in results]
 
 
-def read_plaintext(client: Client, result: JSON, path: str, ciphertext: str) -> bytes | VaultError:
+def read_plaintext(client: Client, result: JSON, path: str, ciphertexts: list[str]) -> bytes | VaultError:
     """Read one result of a batch: base64 of the plaintext, or an error of this item alone."""
     from binascii import Error as Base64Error
     from binascii import a2b_base64
@@ -209,8 +184,8 @@ def read_plaintext(client: Client, result: JSON, path: str, ciphertext: str) -> 
     fields = result if isinstance(result, dict) else {}
     plaintext = fields.get("plaintext")
     if fields.get("error") or not isinstance(plaintext, str):
-        words = client.scrub(str(fields.get("error") or "no plaintext"), ciphertext)
-        return RequestRejected(f"{path}: {words}", path=path, status=400)
+        words = client.scrub(str(fields.get("error") or "no plaintext"), *ciphertexts)
+        return RequestRejected(f"{path}: {words}", path=path, status=BAD_REQUEST)
     try:
         return a2b_base64(encode_text(plaintext), strict_mode=True)
     except Base64Error:

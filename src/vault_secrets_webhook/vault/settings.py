@@ -5,20 +5,23 @@ Source: https://developer.hashicorp.com/vault/docs/commands#configure-environmen
 
 from __future__ import annotations
 
-from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.goparse import SECOND, is_digits, parse_bool, parse_duration, parse_whole_number
+from vault_secrets_webhook.goparse import (
+    SECOND,
+    is_digits,
+    parse_duration,
+    parse_whole_number,
+    read_bool,
+    read_setting,
+)
 from vault_secrets_webhook.wire.jsontext import loads
 from vault_secrets_webhook.wire.message import URL
 from vault_secrets_webhook.wire.proxy import ProxySettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from collections.abc import Mapping
 
     from vault_secrets_webhook.wire.tls import TLSSettings
-
-    T = TypeVar("T")
 
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 DEFAULT_TIMEOUT = 10 * SECOND
@@ -33,7 +36,8 @@ class VaultSettings:
 
     address        of the server, or of a Vault agent; http, https or unix; without a slash at the end
     namespace      Vault Enterprise or OpenBao namespace, or empty
-    timeout        seconds for one operation, its retries included
+    address_name   the variable that names it, for messages
+    timeout        seconds for one operation, its retries included; 0 in VAULT_CLIENT_TIMEOUT means the default
     max_retries    how often one operation may be tried again; None: as often as the timeout allows
     headers        sent with each request
     wrap_ttl       seconds that response wrapping is asked for, as text; empty: none
@@ -45,16 +49,17 @@ class VaultSettings:
         get = environ.get
         self.environ = environ
         agent = get("VAULT_AGENT_ADDR", "")
-        self.address = read("VAULT_AGENT_ADDR", agent, parse_address) or read(
+        self.address = read_setting("VAULT_AGENT_ADDR", agent, parse_address) or read_setting(
             "VAULT_ADDR", get("VAULT_ADDR", "") or DEFAULT_ADDRESS, parse_address
         )
-        self.namespace = read("VAULT_NAMESPACE", get("VAULT_NAMESPACE", ""), parse_header_text).strip("/")
-        self.timeout = (read("VAULT_CLIENT_TIMEOUT", get("VAULT_CLIENT_TIMEOUT", ""), parse_timeout)) / SECOND
-        self.max_retries = read("VAULT_MAX_RETRIES", get("VAULT_MAX_RETRIES", ""), parse_optional_number)
-        self.headers = read("VAULT_HEADERS", get("VAULT_HEADERS", ""), parse_headers)
-        self.mfa = read("VAULT_MFA", get("VAULT_MFA", ""), parse_list)
-        self.wrap_ttl = read("VAULT_WRAP_TTL", get("VAULT_WRAP_TTL", ""), parse_wrap_ttl)
-        self.rate_limit = read("VAULT_RATE_LIMIT", get("VAULT_RATE_LIMIT", ""), parse_rate)
+        self.address_name = "VAULT_AGENT_ADDR" if agent else "VAULT_ADDR"
+        self.namespace = read_setting("VAULT_NAMESPACE", get("VAULT_NAMESPACE", ""), parse_header_text).strip("/")
+        self.timeout = (read_setting("VAULT_CLIENT_TIMEOUT", get("VAULT_CLIENT_TIMEOUT", ""), parse_timeout)) / SECOND
+        self.max_retries = read_setting("VAULT_MAX_RETRIES", get("VAULT_MAX_RETRIES", ""), parse_optional_number)
+        self.headers = read_setting("VAULT_HEADERS", get("VAULT_HEADERS", ""), parse_headers)
+        self.mfa = read_setting("VAULT_MFA", get("VAULT_MFA", ""), parse_list)
+        self.wrap_ttl = read_setting("VAULT_WRAP_TTL", get("VAULT_WRAP_TTL", ""), parse_wrap_ttl)
+        self.rate_limit = read_setting("VAULT_RATE_LIMIT", get("VAULT_RATE_LIMIT", ""), parse_rate)
         self.follows_redirects = not read_bool(environ, "VAULT_DISABLE_REDIRECTS")
         self.looks_up_srv = read_bool(environ, "VAULT_SRV_LOOKUP")
         self.skip_verify = read_bool(environ, "VAULT_SKIP_VERIFY")
@@ -72,25 +77,12 @@ class VaultSettings:
         return TLSSettings(
             ca_file=get("VAULT_CACERT", ""),
             ca_path=get("VAULT_CAPATH", ""),
-            ca_bytes=read("VAULT_CACERT_BYTES", get("VAULT_CACERT_BYTES", ""), parse_pem),
+            ca_bytes=read_setting("VAULT_CACERT_BYTES", get("VAULT_CACERT_BYTES", ""), parse_pem),
             client_cert=get("VAULT_CLIENT_CERT", ""),
             client_key=get("VAULT_CLIENT_KEY", ""),
-            server_name=read("VAULT_TLS_SERVER_NAME", get("VAULT_TLS_SERVER_NAME", ""), parse_host_name),
+            server_name=read_setting("VAULT_TLS_SERVER_NAME", get("VAULT_TLS_SERVER_NAME", ""), parse_host_name),
             skip_verify=self.skip_verify,
         )
-
-
-def read(name: str, text: str, parser: Callable[[str], T]) -> T:
-    """Parse a variable's text, naming the variable in the error."""
-    try:
-        return parser(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} cannot be used: {error}") from None
-
-
-def read_bool(environ: Mapping[str, str], name: str) -> bool:
-    """Read a boolean variable; unset and empty are false. Raises ConfigurationError."""
-    return read(name, environ.get(name, "") or "false", parse_bool)
 
 
 def parse_address(text: str) -> str:
@@ -102,6 +94,8 @@ def parse_address(text: str) -> str:
         raise ValueError("it must not have a user or password in it")
     if "?" in url.path or "#" in url.path:
         raise ValueError("it must not have ? or # in it")
+    if url.path.rstrip("/").endswith("/v1"):
+        raise ValueError("it must not end in /v1, which is added to it")
     return str(url).rstrip("/")
 
 

@@ -6,6 +6,7 @@ signal N ended the wait for Vault.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from vault_secrets_webhook import __version__
@@ -14,13 +15,15 @@ from vault_secrets_webhook.textlog import Log
 
 from . import environ as environment
 from . import launch
-from .settings import Settings
+from .settings import Settings, wants_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 USAGE = "usage: vault-env [--] COMMAND [ARGUMENT ...]  (or vault-env --version)"
+ANSWERS = {"--version": f"vault-env {__version__}", "--help": USAGE, "-h": USAGE}
+STDOUT = 1
 FAILED = 1
 SCHEME = b"vault:"
 
@@ -32,18 +35,18 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Start the command; returns only when that failed, with the exit code."""
-    if arguments == ["--version"]:
-        sys.stdout.write(f"vault-env {__version__}\n")
-        return 0
+    launch.hold_closed_streams()
+    if len(arguments) == 1 and (answer := ANSWERS.get(arguments[0])):
+        return show(answer)
     if arguments[:1] == ["--"]:
         arguments = arguments[1:]
-    log = Log(app="vault-env")
-    if not arguments:
-        log.error("no command is given: vault-env needs the command that it is to start", usage=USAGE)
-        return FAILED
     watch = launch.SignalWatch()
     entries = environment.read_entries()
     environ = environment.index_entries(entries)
+    log = Log(as_json=wants_json(environ), app="vault-env")
+    if not arguments:
+        log.error("no command is given: vault-env needs the command that it is to start", usage=USAGE)
+        return FAILED
     try:
         settings = Settings(environ)
         log = Log(settings.log_level, as_json=settings.logs_json, app="vault-env")
@@ -54,8 +57,19 @@ def run(arguments: list[str]) -> int:
     except Error as error:
         log.error(str(error))  # noqa: TRY400
     except Exception as error:  # noqa: BLE001 - the text of an unforeseen error may hold anything, also a secret
-        log.error("internal error", kind=type(error).__name__, place=describe_place(error))  # noqa: TRY400
+        log.error(  # noqa: TRY400
+            "internal error", kind=type(error).__name__, place=describe_place(error), reason=describe_number(error)
+        )
     return FAILED
+
+
+def show(text: str) -> int:
+    """Write a line to standard output; the exit code."""
+    try:
+        os.write(STDOUT, text.encode() + b"\n")
+    except OSError:  # a broken or full stream
+        return FAILED
+    return 0
 
 
 def start(
@@ -75,18 +89,24 @@ def start(
         from .inject import inject_secrets
 
         watch.start_thread()
-        built = inject_secrets(entries, environ, withheld, settings, log)
-        if built is None:
+        injected = inject_secrets(entries, environ, withheld, settings, log)
+        if injected is None:
             return FAILED
+        built = injected.entries
     else:
+        injected = None
         built = environment.build_entries(entries, withheld)
+    argv = [os.fsencode(argument) for argument in arguments]  # as the interpreter decoded them
+    launch.check_sizes(path, argv, built)
+    if injected is not None:
+        log.info("secrets are injected", variables=injected.variables, requests=injected.requests)
     if settings.delay:
         from time import sleep
 
         watch.start_thread()
         sleep(settings.delay)
     log.debug("the command is started", path=path)
-    return launch.execute(path, arguments, built, watch)
+    return launch.execute(path, argv, built, watch)
 
 
 def has_reference(entry: bytes, withheld: frozenset[bytes]) -> bool:
@@ -107,6 +127,11 @@ def describe_place(error: Exception) -> str:
     if trace is None:
         return "unknown"
     return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+
+
+def describe_number(error: Exception) -> str | None:
+    """Give the system's own words for its error number, and nothing of what the error says."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
 
 
 if __name__ == "__main__":

@@ -11,16 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vault_secrets_webhook.textlog import Log
     from vault_secrets_webhook.vault.client import Client
 
 LOGIN = "vault:login"
 DEFAULT_JWT_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+TOKEN_NAMES = ("VAULT_TOKEN_FILE", "VAULT_TOKEN", "VAULT_TOKEN_PATH")
 JWT_FILE_NAMES = ("KUBERNETES_SERVICE_ACCOUNT_TOKEN", "VAULT_JWT_FILE")
 JWT_START = "eyJ"  # base64 of `{"`, which starts every JWT and no path
 MAX_TOKEN_SIZE = 1024 * 1024
+PATH_STARTS = ("/", "./", "../")
 
 
-def obtain_token(client: Client, environ: Mapping[str, str]) -> str:
+def obtain_token(client: Client, environ: Mapping[str, str], log: Log) -> str:
     """Find or get the token: VAULT_TOKEN_FILE, VAULT_TOKEN, VAULT_TOKEN_PATH or ~/.vault-token, else a login.
 
     Raises ConfigurationError for a token that is named and cannot be had, VaultError when the login fails.
@@ -36,17 +39,20 @@ def obtain_token(client: Client, environ: Mapping[str, str]) -> str:
         path = os.path.join(home, ".vault-token")
         if os.path.exists(path) and (token := read_token(path, "the token file")):
             return check_token(token, "the token file")
-    return log_in(client, environ)
+    return log_in(client, environ, log)
 
 
-def log_in(client: Client, environ: Mapping[str, str]) -> str:
+def log_in(client: Client, environ: Mapping[str, str], log: Log) -> str:
     """Log in by VAULT_AUTH_METHOD at VAULT_PATH as VAULT_ROLE, with the pod's ServiceAccount token."""
     from vault_secrets_webhook.vault.auth import check_method, kubernetes
 
-    check_method(environ.get("VAULT_AUTH_METHOD") or "jwt")
-    mount = environ.get("VAULT_PATH") or "kubernetes"
+    method = environ.get("VAULT_AUTH_METHOD") or "jwt"
+    check_method(method)
+    mount = (environ.get("VAULT_PATH") or "kubernetes").strip("/")
     role = environ.get("VAULT_ROLE") or "default"
-    return kubernetes.login(client, mount.strip("/"), role, read_jwt(environ), time()).token
+    jwt = read_jwt(environ)
+    log.debug("login with the ServiceAccount's token", method=method, mount=f"auth/{mount}", role=role)
+    return kubernetes.login(client, mount, role, jwt, time()).token
 
 
 def read_jwt(environ: Mapping[str, str]) -> str:
@@ -66,7 +72,12 @@ def read_token(path: str, what: str) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigurationError(f"{what}: {path} cannot be read: {error.strerror}{advise(path)}") from None
+        raise ConfigurationError(f"{what}{explain_unreadable(path)}: {error.strerror}{advise(path)}") from None
+
+
+def explain_unreadable(path: str) -> str:
+    """Name the path only where it is one for certain: by mistake, the token itself may stand in its place."""
+    return f": {path} cannot be read" if path.startswith(PATH_STARTS) else " is not the path of a file that can be read"
 
 
 def advise(path: str) -> str:

@@ -25,6 +25,7 @@ ENDING_SIGNALS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQU
 STRING_PAGES = 32
 LEAST_TOTAL, MOST_TOTAL = 128 * 1024, 6 * 1024 * 1024
 POINTER_SIZE = 8
+LAST_STREAM = 2
 
 
 def find_command(command: str, path: str | None) -> str:
@@ -61,6 +62,20 @@ def check_executable(path: str) -> None:
         raise LaunchError(f"{path}: is a directory", NOT_EXECUTABLE)
     if not os.access(path, os.X_OK):
         raise LaunchError(f"{path}: permission denied: the file is not executable", NOT_EXECUTABLE)
+
+
+def hold_closed_streams() -> None:
+    """Open /dev/null in the place of closed standard streams, so that no connection of ours gets their numbers.
+
+    Else what is written to standard error would go to Vault. The application gets them closed, as we did: execve(2)
+    closes what is opened here.
+    """
+    try:
+        while (descriptor := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) <= LAST_STREAM:
+            pass
+        os.close(descriptor)
+    except OSError:  # a container without devices; the log lines are lost then, as they were to be
+        return
 
 
 class SignalWatch:
@@ -110,10 +125,8 @@ def die(number: int, frame: FrameType | None) -> Never:
     os._exit(128 + number)
 
 
-def execute(path: str, arguments: list[str], entries: list[bytes], watch: SignalWatch) -> Never:
-    """Become the application. Raises LaunchError, or Error for an environment that the kernel would not take."""
-    argv = [os.fsencode(argument) for argument in arguments]  # as the interpreter decoded them
-    check_sizes([os.fsencode(path), *argv], entries)
+def execute(path: str, argv: list[bytes], entries: list[bytes], watch: SignalWatch) -> Never:
+    """Become the application; `check_sizes` has been asked before. Raises LaunchError."""
     watch.restore()
     try:
         if all(entry.find(b"=") > 0 for entry in entries):
@@ -149,8 +162,8 @@ def explain(error: OSError) -> str:
     return f"cannot be started: {error.strerror}"
 
 
-def check_sizes(argv: list[bytes], entries: list[bytes]) -> None:
-    """Raise Error naming the variable that makes the environment larger than the kernel takes."""
+def check_sizes(path: str, argv: list[bytes], entries: list[bytes]) -> None:
+    """Raise Error naming the variable that makes the environment something that the kernel does not take."""
     limit = STRING_PAGES * os.sysconf("SC_PAGE_SIZE")
     for entry in entries:
         if b"\0" in entry:
@@ -159,7 +172,7 @@ def check_sizes(argv: list[bytes], entries: list[bytes]) -> None:
             raise Error(
                 f"{name_of(entry)}: {len(entry)} bytes, but the kernel takes at most {limit - 1} for a variable"
             )
-    total = sum(len(string) + 1 + POINTER_SIZE for string in argv + entries)
+    total = sum(len(string) + 1 + POINTER_SIZE for string in [os.fsencode(path), *argv, *entries])
     if total > LEAST_TOTAL // 2 and total > (most := total_limit()):
         largest = max(entries, key=len, default=b"")
         raise Error(

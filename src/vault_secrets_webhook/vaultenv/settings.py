@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.goparse import SECOND, parse_bool, parse_duration
+from vault_secrets_webhook.goparse import SECOND, parse_duration, read_bool, read_setting
 from vault_secrets_webhook.textlog import parse_level
 
 TYPE_CHECKING = False
@@ -35,6 +35,14 @@ class Settings:
             raise ConfigurationError("VAULT_ENV_DAEMON: daemon mode is not supported by this version; unset it")
 
 
+def wants_json(environ: Mapping[str, str]) -> bool:
+    """Tell whether to log JSON, as far as that can be said: the errors of all other settings are to be in its form."""
+    try:
+        return read_bool(environ, "VAULT_JSON_LOG")
+    except ConfigurationError:
+        return False
+
+
 def read_level(environ: Mapping[str, str], name: str) -> str:
     """Read a log level; unset and empty are info. Raises ConfigurationError."""
     level = environ.get(name) or "info"
@@ -45,17 +53,6 @@ def read_level(environ: Mapping[str, str], name: str) -> str:
     return level
 
 
-def read_bool(environ: Mapping[str, str], name: str) -> bool:
-    """Read a boolean; unset and empty are false. Raises ConfigurationError."""
-    try:
-        return parse_bool(environ.get(name) or "false")
-    except ValueError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
-
-
 def read_seconds(environ: Mapping[str, str], name: str) -> float:
     """Read a duration as seconds; unset and empty are 0. Raises ConfigurationError."""
-    try:
-        return parse_duration(environ.get(name) or "0") / SECOND
-    except ValueError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
+    return read_setting(name, environ.get(name) or "0", parse_duration) / SECOND

@@ -12,10 +12,10 @@ from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.textlog import Log
 
 from .server import serve
-from .settings import Settings
+from .settings import IGNORED, Settings
 
 if TYPE_CHECKING:
-    from .server import Timing
+    from collections.abc import Callable, Mapping
 
 WRONG_SETTING = 2
 LARGEST_BUFFER = 1024 * 1024
@@ -31,25 +31,34 @@ def keep_buffers_on_the_heap() -> None:
     bytes(LARGEST_BUFFER)
 
 
-def run(settings: Settings, timing: Timing | None = None) -> int:
-    """Serve until a signal ends it; returns the exit status: 0, or 2 for settings that cannot be used."""
-    keep_buffers_on_the_heap()
+def warn_ignored(environ: Mapping[str, str], log: Log) -> None:
+    """Log each variable that is set for Bank-Vaults' webhook and means nothing to this one."""
+    for name, reason in IGNORED.items():
+        if environ.get(name):
+            log.warning("a setting has no effect", setting=name, reason=reason)
+
+
+def read_environment() -> Settings:
+    """Read the settings from the environment. Raises ConfigurationError."""
+    return Settings.from_environment(os.environ)
+
+
+def main(read_settings: Callable[[], Settings] = read_environment) -> int:
+    """Serve until a signal ends it; returns the exit status: 0, or 2 for settings that cannot be used.
+
+    Those are told in a log line, whatever is wrong about them: who reads the log of a container finds it there.
+    """
+    log = Log()
     try:
-        uvloop.run(serve(settings, timing))
+        settings = read_settings()
+        log = Log(settings.log_level, as_json=settings.json_log)
+        warn_ignored(os.environ, log)
+        keep_buffers_on_the_heap()
+        uvloop.run(serve(settings))
     except ConfigurationError as error:
-        Log(settings.log_level, as_json=settings.json_log).error(str(error))
+        log.error(str(error))  # noqa: TRY400 - our own log, and nobody needs a traceback of a wrong setting
         return WRONG_SETTING
     return 0
-
-
-def main() -> int:
-    """Read the settings from the environment, and serve."""
-    try:
-        settings = Settings.from_environment(os.environ)
-    except ConfigurationError as error:
-        Log().error(str(error))
-        return WRONG_SETTING
-    return run(settings)
 
 
 if __name__ == "__main__":

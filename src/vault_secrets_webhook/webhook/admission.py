@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 VERSIONS = {"admission.k8s.io/v1": "v1", "admission.k8s.io/v1beta1": "v1beta1"}
 KIND = "AdmissionReview"
 POD = ("", "Pod")
+OPERATIONS = frozenset(("CREATE", "UPDATE", "DELETE", "CONNECT"))
 # Limits of the API server: longer warnings may be cut, and what comes after the total is dropped.
 LONGEST_WARNING = 256
 LONGEST_WARNINGS = 4096
+# Ours: what somebody reads of a refusal, and the longest name that an object can have. Whoever sends reviews must not
+# be able to have megabytes sent back and logged.
+LONGEST_MESSAGE = 4096
+LONGEST_NAME = 253
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -99,7 +104,8 @@ class Review(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """How a review ended. `body` is the answer; the rest is for log lines and metrics.
 
-    `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed).
+    `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed). `unread` are
+    the objects that the pod can do without and that could not be read.
     """
 
     body: bytes
@@ -108,6 +114,7 @@ class Verdict(msgspec.Struct, frozen=True):
     injected: list[str] = []
     warnings: int = 0
     refusal: str = ""
+    unread: list[str] = []
 
 
 _decode = msgspec.json.Decoder(AdmissionReview).decode
@@ -125,6 +132,8 @@ def decode_review(body: bytes) -> Review:
         raise MalformedReview(f"the body is not an {KIND} of an accepted version: {accepted} are accepted")
     if envelope.request is None or not envelope.request.uid:
         raise MalformedReview(f"the {KIND} has no request with a uid: only requests can be answered")
+    if envelope.request.operation not in OPERATIONS:  # not let through: what a pod is created by may look like this
+        raise MalformedReview(f"the {KIND} has no known operation: CREATE, UPDATE, DELETE and CONNECT are known")
     return Review(envelope.api_version, envelope.request)
 
 
@@ -197,12 +206,13 @@ def apply(review: Review, mutation: PodMutation) -> Verdict:
         mutated=bool(patch),
         injected=mutation.injected,
         warnings=len(warnings),
+        unread=mutation.unread,
     )
 
 
 def refuse(review: Review, refusal: Refused) -> Verdict:
     """Keep the object out, and tell its author why."""
-    message = str(refusal)
+    message = cut(str(refusal), LONGEST_MESSAGE)
     status = Status(refusal.code, message, reason=refusal.reason, status="Failure")
     response = AdmissionResponse(review.request.uid, allowed=False, status=status)
     return Verdict(encode_answer(review, response), f"refused-{refusal.code}", refusal=message)
@@ -218,14 +228,17 @@ def shorten_warnings(warnings: list[str]) -> list[str]:
     shortened: list[str] = []
     room = LONGEST_WARNINGS
     for warning in warnings:
-        text = "".join(char if char.isprintable() else " " for char in warning)
-        if len(text) > LONGEST_WARNING:
-            text = text[: LONGEST_WARNING - 1] + ELLIPSIS
+        text = "".join(char if char.isprintable() else " " for char in cut(warning, LONGEST_WARNING))
         room -= len(text)
         if room < 0:
             break
         shortened.append(text)
     return shortened
+
+
+def cut(text: str, longest: int) -> str:
+    """Cut a text that is longer than `longest` characters, and show that it goes on."""
+    return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS
 
 
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -241,11 +254,14 @@ _decode_name = msgspec.json.Decoder(_Named).decode
 
 
 def find_name(request: AdmissionRequest) -> str:
-    """Find what to call the object in a log line: its name, or the start of it that is not made unique yet."""
+    """Find what to call the object in a log line: its name, or the start of it that is not made unique yet.
+
+    The object was not validated yet, so what is too long to be a name is cut.
+    """
     if request.name:
-        return request.name
+        return cut(request.name, LONGEST_NAME)
     try:
         metadata = _decode_name(request.object).metadata
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return ""
-    return metadata.name or metadata.generate_name
+    return cut(metadata.name or metadata.generate_name, LONGEST_NAME)

@@ -16,6 +16,7 @@ from vault_secrets_webhook.errors import ConfigurationError, InvalidReference, R
 from vault_secrets_webhook.goparse import parse_bool, parse_duration, parse_whole_number
 from vault_secrets_webhook.inject.reference import parse_paths
 
+from .refusals import Refusals
 from .values import (
     parse_auth_method,
     parse_id,
@@ -42,6 +43,14 @@ SKIP = "skip"
 INJECTED = PREFIX + "injected"
 VAULT_ADDR = PREFIX + "vault-addr"
 VAULT_SKIP_VERIFY = PREFIX + "vault-skip-verify"
+VAULT_ENV_FROM_PATH = PREFIX + "vault-env-from-path"
+TOKEN_AUTH_MOUNT = PREFIX + "token-auth-mount"
+RUN_AS_USER = PREFIX + "run-as-user"
+RUN_AS_NON_ROOT = PREFIX + "run-as-non-root"
+# Those of Bank-Vaults' other webhook, which a later version reads.
+LATER_PREFIX = "secrets-webhook.security.bank-vaults.io/"
+LATER_WARNING = f"annotations {LATER_PREFIX}... have no effect in this version: write {PREFIX}..."
+WANTS_MUTATION = frozenset(("", "true"))  # of no effect, and nothing else is meant
 MOST_WARNINGS = 10
 LONGEST_KEY = 317  # a DNS subdomain, `/` and 63 characters: `validation.IsQualifiedName`
 LONGEST_MESSAGE = 1000
@@ -114,8 +123,8 @@ TABLE = (
     Annotation("injected", "", "", parse_text, "", "written by the webhook: the containers whose command starts vault-env"),
     Annotation("mutate-probes", "", "false", parse_bool, "mutate_probes", "start vault-env before the commands of exec probes and lifecycle hooks too"),
     Annotation("psp-allow-privilege-escalation", "PSP_ALLOW_PRIVILEGE_ESCALATION", "false", parse_bool, "allow_privilege_escalation", "allowPrivilegeEscalation of injected containers"),
-    Annotation("run-as-non-root", "RUN_AS_NON_ROOT", "false", parse_bool, "run_as_non_root", "true sets runAsNonRoot of injected containers; it is also set where a numeric user other than root is known"),
-    Annotation("run-as-user", "RUN_AS_USER", "0", parse_id, "run_as_user", "runAsUser of injected containers; 0 takes the pod's"),
+    Annotation("run-as-non-root", "RUN_AS_NON_ROOT", "false", parse_bool, "run_as_non_root", "true sets runAsNonRoot of injected containers; it is also set where a numeric user other than root is known, and where all containers with references set it"),
+    Annotation("run-as-user", "RUN_AS_USER", "0", parse_id, "run_as_user", "runAsUser of injected containers; 0 takes the pod's, or else the one that the containers with references agree on"),
     Annotation("run-as-group", "RUN_AS_GROUP", "0", parse_id, "run_as_group", "runAsGroup of injected containers; 0 sets none"),
     Annotation("readonly-root-fs", "READONLY_ROOT_FS", "true", parse_bool, "readonly_root_fs", "readOnlyRootFilesystem of injected containers"),
     Annotation("registry-skip-verify", "REGISTRY_SKIP_VERIFY", "false", parse_bool, "", "leave the certificate of image registries unchecked"),
@@ -169,11 +178,21 @@ TABLE = (
 ROWS = {PREFIX + row.suffix: row for row in TABLE}
 
 
-class Reading(NamedTuple):
-    """What a pod's annotations come to, and sentences for its author."""
+class Reading(msgspec.Struct):
+    """What a pod's annotations come to: options, sentences for its author, and what is wrong.
+
+    `later` are the annotations that switch on what a later version does.
+    """
 
     options: Options
     warnings: list[str]
+    refusals: Refusals
+    later: list[str]
+
+    def refuse_later(self) -> None:
+        """Add to what is wrong that those of a later version are not supported."""
+        for key in self.later:
+            self.refusals.add(Refused(f"annotation {key} is not supported by this version: leave it out"))
 
 
 def read_defaults(environ: Mapping[str, str]) -> Options:
@@ -196,44 +215,52 @@ def read_defaults(environ: Mapping[str, str]) -> Options:
 
 
 def read_annotations(annotations: Mapping[str, str], defaults: Options, policy: Policy) -> Reading:
-    """Read the annotations of a pod (all of them; other families are passed over).
+    """Read the annotations of a pod; other families are passed over.
 
-    Raises Refused: 403 for what the operator does not allow, 422 for what cannot be read or is not supported.
+    What is wrong counts as absent and is among the refusals: 403 for what the operator does not allow, 422 for what
+    cannot be read. Raises Refused when that is a lot.
     """
+    reading = Reading(defaults, [], Refusals(), [])
     changes: dict[str, Any] = {}
     unknown: list[str] = []
     for key, text in annotations.items():
-        if not key.startswith(PREFIX):
-            continue
-        row = ROWS.get(key)
-        if row is None:
-            unknown.append(key)
-            continue
-        value = read_value(key, text, row)
-        if row.field:
-            changes[row.field] = value
+        if key.startswith(PREFIX):
+            if (row := ROWS.get(key)) is None:
+                unknown.append(key)
+            else:
+                read_value(key, text, row, changes, reading)
+        elif key.startswith(LATER_PREFIX) and LATER_WARNING not in reading.warnings:
+            reading.warnings.append(LATER_WARNING)
+    reading.warnings.extend(warn_unknown(key) for key in unknown[:MOST_WARNINGS])
     if changes:
-        apply_policy(changes, policy)
-        defaults = msgspec.structs.replace(defaults, **changes)
-    return Reading(defaults, [warn_unknown(key) for key in unknown[:MOST_WARNINGS]])
+        apply_policy(changes, policy, reading.refusals)
+        reading.options = msgspec.structs.replace(defaults, **changes)
+    return reading
 
 
-def read_value(key: str, text: str, row: Annotation) -> Any:
+def read_value(key: str, text: str, row: Annotation, changes: dict[str, Any], reading: Reading) -> None:
+    """Read one annotation into the changes of options; what is wrong goes to the refusals."""
     try:
         value = row.parse(text)
     except ValueError as error:
-        raise Refused(f"annotation {key}: {str(error)[:LONGEST_MESSAGE]}") from None
-    if value and not row.supported:
-        raise Refused(f"annotation {key} is not supported by this version: leave it out")
-    return value
+        reading.refusals.add(Refused(f"annotation {key}: {str(error)[:LONGEST_MESSAGE]}"))
+        return
+    if row.field:
+        changes[row.field] = value
+    elif value and not row.supported:
+        reading.later.append(key)
+    elif key == MUTATE and text not in WANTS_MUTATION:
+        reading.warnings.append(f"annotation {key}: {show(text)} has no effect; only {SKIP} leaves the pod alone")
 
 
-def apply_policy(changes: dict[str, Any], policy: Policy) -> None:
+def apply_policy(changes: dict[str, Any], policy: Policy, refusals: Refusals) -> None:
     """Put what the operator's policy makes of them in the place of the values it restricts."""
     if "vault_addr" in changes:
-        changes["vault_addr"] = policy.check_address(VAULT_ADDR, changes["vault_addr"])
+        address = refusals.attempt(policy.check_address, VAULT_ADDR, changes.pop("vault_addr"))
+        if address is not None:
+            changes["vault_addr"] = address
     if "vault_skip_verify" in changes:
-        policy.check_skip_verify(VAULT_SKIP_VERIFY, wanted=changes["vault_skip_verify"])
+        refusals.attempt(policy.check_skip_verify, VAULT_SKIP_VERIFY, wanted=changes["vault_skip_verify"])
 
 
 def warn_unknown(key: str) -> str:

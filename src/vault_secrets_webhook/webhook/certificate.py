@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from .metrics import Metrics
 
+NO_REASON = ""  # OpenSSL does not always give one
 FAULTS = {
+    NO_REASON: "not a certificate chain and its key in PEM form",
     "KEY_VALUES_MISMATCH": "the private key does not belong to the certificate",
     "NO_START_LINE": "one of them is not a PEM file",
     "EE_KEY_TOO_SMALL": "the key is too small to be safe",
@@ -90,17 +92,8 @@ class Certificate:
 
 
 def open_certificate(certificate_file: str, key_file: str) -> Certificate | None:
-    """Load the serving certificate if one is configured.
-
-    Raises ConfigurationError when only one of the two files is named, and like `Certificate`.
-    """
-    if not certificate_file and not key_file:
-        return None
-    if not certificate_file:
-        raise ConfigurationError("TLS_PRIVATE_KEY_FILE is set and TLS_CERT_FILE is not: TLS needs both")
-    if not key_file:
-        raise ConfigurationError("TLS_CERT_FILE is set and TLS_PRIVATE_KEY_FILE is not: TLS needs both")
-    return Certificate(certificate_file, key_file)
+    """Load the serving certificate if one is configured: both files are named, or none. Raises like `Certificate`."""
+    return Certificate(certificate_file, key_file) if certificate_file else None
 
 
 async def watch_certificate(certificate: Certificate, metrics: Metrics, log: Log, interval: float) -> None:
@@ -156,6 +149,6 @@ def read_expiry(name: str) -> datetime:
 def describe(error: Exception) -> str:
     """Describe a failure to read in few words."""
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "reason", None) or "not a certificate chain and its key in PEM form"
+        reason = getattr(error, "reason", None) or NO_REASON
         return FAULTS.get(reason, reason.replace("_", " ").lower())
     return (error.strerror if isinstance(error, OSError) else None) or "it cannot be read"

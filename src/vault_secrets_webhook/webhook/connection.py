@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Reject: TypeAlias = Callable[[int, BaseException | None], web.Response]
 
-REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+REQUEST_TIMEOUT = 408
 
 
 class Connection(web.RequestHandler):
@@ -67,8 +67,16 @@ class Connection(web.RequestHandler):
     def give_up(self) -> None:
         """Answer that the request took too long, and close."""
         if self.transport is not None:
-            self.transport.write(REQUEST_TIMEOUT)
+            self.transport.write(format_last_answer(self.reject(REQUEST_TIMEOUT, None)))
         self.force_close()
+
+
+def format_last_answer(response: web.Response) -> bytes:
+    """Write an answer to what never became a request, and so has no writer."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    header = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+    lines = [f"HTTP/1.1 {response.status} {response.reason}", *(f"{name}: {value}" for name, value in header.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def make_factory(server: web.Server, reject: Reject, **options: Any) -> Callable[[], Connection]:

@@ -13,19 +13,20 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDict
 
 from vault_secrets_webhook.textlog import DEBUG, INFO
 
-from .admission import MalformedReview, answer_review, decode_review, find_name
+from .admission import LONGEST_NAME, MalformedReview, answer_review, cut, decode_review, find_name
 from .connection import Connection
 from .deadline import set_deadline
 from .faults import log_fault
 from .kube.errors import KubernetesError
+from .throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.http_parser import RawRequestMessage
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
     Mutate = Callable[[bytes, str], Awaitable[PodMutation]]
 
+MOST_LOGGED, LONGEST_LOGGED = 20, 500  # of a list: items, and characters of each
+REJECTION_PAUSE = 10.0  # seconds between two log lines about rejected requests of one status
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LARGEST_BODY = 8 * 1024 * 1024  # the API server's limit for a request is 3 MiB, of which an update carries two
 SERVER = "vault-secrets-webhook"
 JSON = "application/json"
@@ -55,16 +59,25 @@ REASONS = {
     500: "InternalError",
     504: "Timeout",
 }
+BROKEN_REQUESTS = {
+    400: "the request is not well-formed HTTP",
+    408: "the header of the request did not arrive in time",
+}
 
 
 class Failure(Exception):
-    """A request that gets a `Status` instead of what it asked for. `closes` ends the connection."""
+    """A request that gets a `Status` instead of what it asked for.
 
-    def __init__(self, code: int, message: str, *, closes: bool = False) -> None:
+    `closes` ends the connection, `allowed` are the methods that the path takes. The message holds no data of the
+    request, because it is logged.
+    """
+
+    def __init__(self, code: int, message: str, *, closes: bool = False, allowed: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.closes = closes
+        self.allowed = allowed
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -97,6 +110,7 @@ class Endpoints:
         self.under_way = 0
         self.at_rest = asyncio.Event()
         self.at_rest.set()
+        self.rejections = Throttle(REJECTION_PAUSE)
 
     def main_table(self, *, with_metrics: bool) -> dict[str, dict[str, Answer]]:
         """List the paths of the port that reviews come to, and the methods of each."""
@@ -158,6 +172,7 @@ class Endpoints:
             if request.content.is_eof():  # the usual case: it came along with the header
                 return await request.read()
             async with asyncio.timeout(self.limits.body_seconds):
+                await send_continue(request)
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise too_large from None
@@ -170,7 +185,11 @@ class Endpoints:
     def explain(self, review: Review, error: Exception, seconds: float) -> Failure:
         """Log and count a review that cannot be answered; gives what to answer instead."""
         request = review.request
-        fields = {"uid": request.uid, "namespace": request.namespace, "pod": find_name(request)}
+        fields = {
+            "uid": cut(request.uid, LONGEST_NAME),
+            "namespace": cut(request.namespace, LONGEST_NAME),
+            "pod": find_name(request),
+        }
         if isinstance(error, KubernetesError):
             reason, failure = "kubernetes-error", Failure(500, str(error))
             self.log.error("a pod could not be reviewed", error=str(error), **fields)
@@ -187,18 +206,30 @@ class Endpoints:
     def log_verdict(self, review: Review, verdict: Verdict) -> None:
         """Log how a review ended: changed and refused pods always, the others for debugging."""
         is_news = verdict.mutated or bool(verdict.refusal)
+        if verdict.unread:
+            self.log_unread(review, verdict.unread)
         if self.log.threshold > (INFO if is_news else DEBUG):
             return
         request = review.request
         write = self.log.info if is_news else self.log.debug
         write(
             "pod refused" if verdict.refusal else "pod mutated" if verdict.mutated else "pod left as it is",
-            namespace=request.namespace,
+            namespace=cut(request.namespace, LONGEST_NAME),
             pod=find_name(request),
-            containers=verdict.injected or None,
+            containers=cut_list(verdict.injected) or None,
             reason=verdict.reason,
             error=verdict.refusal or None,
             dry_run=request.dry_run,
+        )
+
+    def log_unread(self, review: Review, unread: list[str]) -> None:
+        """Log and count what a pod takes variables from, if it is there, and what could not be looked at."""
+        self.metrics.unread.inc(len(unread))
+        self.log.warning(
+            "optional objects could not be read: a reference in them is not seen",
+            namespace=cut(review.request.namespace, LONGEST_NAME),
+            pod=find_name(review.request),
+            objects=cut_list(unread),
         )
 
     async def show_health(self, _: web.BaseRequest) -> web.Response:
@@ -216,18 +247,23 @@ class Endpoints:
         return make_response(self.metrics.render(), METRICS_TEXT)
 
     def reject(self, status: int, error: BaseException | None) -> web.Response:
-        """Answer what is not HTTP (400), and our own faults outside of any review."""
-        if status == HTTPStatus.BAD_REQUEST:
-            return self.fail(Failure(status, "the request is not well-formed HTTP", closes=True))
+        """Answer what is not HTTP (400) or never becomes a request (408), and our own faults outside of any review."""
+        if status in BROKEN_REQUESTS:
+            return self.fail(Failure(status, BROKEN_REQUESTS[status], closes=True))
         if error is not None:
             log_fault(self.log, "a request could not be answered", error)
         return self.fail(Failure(500, "internal error; the webhook's log says where", closes=True))
 
     def fail(self, failure: Failure) -> web.Response:
-        """Count a failure and write its answer."""
+        """Count a failure and write its answer. What was wrong with a request is logged, but not each time."""
         self.metrics.rejected.labels(str(failure.code)).inc()
+        is_theirs = failure.code < HTTPStatus.INTERNAL_SERVER_ERROR  # ours were logged where they happened
+        if is_theirs and (times := self.rejections.count(failure.code)):
+            self.log.warning("a request was rejected", status=failure.code, error=failure.message, times=times)
         status = Status(failure.code, REASONS[failure.code], failure.message)
         response = make_response(msgspec.json.encode(status), JSON, failure.code)
+        if failure.allowed:
+            response.headers["Allow"] = failure.allowed  # RFC 9110, section 15.5.6
         if failure.closes:
             response.force_close()
         return response
@@ -240,7 +276,8 @@ def find_answer(table: Mapping[str, Mapping[str, Answer]], request: web.BaseRequ
         raise Failure(404, f"there is nothing at this path: {', '.join(sorted(table))} are served")
     answer = methods.get(request.method)
     if answer is None:
-        raise Failure(405, f"this path takes {', '.join(sorted(methods))} only")
+        allowed = ", ".join(sorted(methods))
+        raise Failure(405, f"this path takes {allowed} only", allowed=allowed)
     return answer
 
 
@@ -250,6 +287,19 @@ def check_content(request: web.BaseRequest) -> None:
         raise Failure(415, f"the content type must be {JSON}", closes=True)
     if "Content-Encoding" in request.headers:
         raise Failure(415, "the body must not be compressed", closes=True)
+
+
+async def send_continue(request: web.BaseRequest) -> None:
+    """Ask for the body, where the client waits for that (RFC 9110, section 10.1.1): curl does from 1 MiB on."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(CONTINUE)
+        request.writer.output_size = 0  # as aiohttp's own: this is not the answer yet
+
+
+def cut_list(texts: Sequence[str]) -> list[str]:
+    """Shorten a list for a log line: names in a pod that was not validated yet may be long, and many."""
+    shown = [cut(text, LONGEST_LOGGED) for text in texts[:MOST_LOGGED]]
+    return shown if len(texts) <= MOST_LOGGED else [*shown, f"and {len(texts) - MOST_LOGGED} more"]
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> web.Response:

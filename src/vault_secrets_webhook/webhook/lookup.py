@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The kinds of object that variables of a container can be taken from.
+SECRET = "Secret"  # noqa: S105 - a kind of object
+CONFIG_MAP = "ConfigMap"
+
 
 class ObjectLookup(Protocol):
     """Reads objects of the cluster. Anything but an answer or a 404 raises `kube.errors.KubernetesError`."""

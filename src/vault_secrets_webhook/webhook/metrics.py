@@ -19,14 +19,16 @@ from prometheus_client import (
     generate_latest,
 )
 
+from .admission import OPERATIONS
+
 if TYPE_CHECKING:
     from .admission import AdmissionRequest, Verdict
 
 WEBHOOK_ID = "vault-secrets-pods"
-OPERATIONS = frozenset(("CREATE", "UPDATE", "DELETE", "CONNECT"))
 KINDS = {("", "v1", "Pod"): "v1/Pod"}
 OTHER = "other"
 MOST_NAMESPACES = 1000
+LONGEST_NAMESPACE = 63  # an RFC 1123 label
 # The buckets of Go's client, which are enough for look-ups, and finer ones for reviews without.
 BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REVIEW_LABELS = (
@@ -92,6 +94,11 @@ class Metrics:
             ("code",),
             registry=self.registry,
         )
+        self.unread = Counter(
+            "vault_secrets_webhook_unread_objects_total",
+            "Optional Secrets and ConfigMaps that could not be read, so that a reference in them was not seen.",
+            registry=self.registry,
+        )
         self.certificate_expiry = Gauge(
             "vault_secrets_webhook_certificate_expiry_timestamp_seconds",
             "When the serving certificate expires, in seconds since the epoch; 0 without TLS.",
@@ -147,9 +154,9 @@ class Metrics:
         return children
 
     def bound_namespace(self, namespace: str) -> str:
-        """Keep the names of the first namespaces, and take the others together."""
+        """Keep the names of the first namespaces, and take the others, and what cannot be one, together."""
         if namespace not in self._namespaces:
-            if len(self._namespaces) >= MOST_NAMESPACES:
+            if len(self._namespaces) >= MOST_NAMESPACES or len(namespace) > LONGEST_NAMESPACE:
                 return OTHER
             self._namespaces.add(namespace)
         return namespace

@@ -22,7 +22,7 @@ from .certificate import open_certificate, watch_certificate
 from .connection import Connection, close_late_connections, make_factory
 from .endpoints import Endpoints, Limits, make_server
 from .faults import make_library_logger, watch_loop
-from .kube.lookup import open_lookup
+from .kube.objects import open_lookup
 from .listen import format_url, open_listener
 from .metrics import Metrics
 from .mutate.pod import mutate_pod
@@ -76,7 +76,12 @@ class Server:
         """Open the port for reviews, and the one for telemetry if it has one. Raises ConfigurationError."""
         certificate = open_certificate(settings.tls_cert_file, settings.tls_private_key_file)
         metrics = self.endpoints.metrics
-        if certificate is not None:
+        if certificate is None:
+            self.log.warning(
+                "reviews are served over plain HTTP, which no API server sends them by:"
+                " set TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE, unless something in front of the webhook does TLS"
+            )
+        else:
             self.certificate = certificate
             metrics.certificate_expiry.set(certificate.expiry.timestamp())
             self.start(watch_certificate(certificate, metrics, self.log, self.timing.certificate_poll))

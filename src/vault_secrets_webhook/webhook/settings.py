@@ -1,7 +1,7 @@
 """The settings of the webhook's process, from environment variables (and from options of the same meaning).
 
-`VARIABLES` is the table of those that are not the default of an annotation; the others are in `annotations`. There is
-no place for a token here: no credential of the webhook ever gets into a pod.
+`VARIABLES` and `POLICY_VARIABLES` are the tables of those that are not the default of an annotation; the others are in
+`annotations`. There is no place for a token here: no credential of the webhook ever gets into a pod.
 """
 
 from __future__ import annotations
@@ -36,9 +36,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     json_log: bool
     shutdown_delay: int  # nanoseconds
-    vault_addr_allowlist: frozenset[str]
-    vault_allow_private_addr: bool
-    vault_allow_object_skip_verify: bool
     vault_env_cpu_request: str
     vault_env_memory_request: str
     vault_env_cpu_limit: str
@@ -56,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if bool(fields["tls_cert_file"]) != bool(fields["tls_private_key_file"]):
             raise ConfigurationError("TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together, or none of them")
         defaults = read_defaults(environ)
-        return Settings(**fields, defaults=defaults, policy=build_policy(fields, defaults))
+        return Settings(**fields, defaults=defaults, policy=build_policy(environ, defaults))
 
 
 class Variable(NamedTuple):
@@ -75,13 +72,10 @@ VARIABLES = (
     Variable("TLS_CERT_FILE", "tls_cert_file", "", parse_text, "file with the certificate (PEM) and what it was signed by"),
     Variable("TLS_PRIVATE_KEY_FILE", "tls_private_key_file", "", parse_text, "file with the key of the certificate (PEM)"),
     Variable("KUBECONFIG", "kubeconfig", "", parse_text, "kubeconfig file; in a cluster it is not needed"),
-    Variable("KUBERNETES_NAMESPACE", "kubernetes_namespace", "", parse_text, "namespace that the webhook runs in"),
+    Variable("KUBERNETES_NAMESPACE", "kubernetes_namespace", "", parse_text, "namespace that the webhook runs in, as charts set it; nothing depends on it in this version"),
     Variable("LOG_LEVEL", "log_level", "info", parse_log_level, "log level: debug, info, warn or error"),
     Variable("ENABLE_JSON_LOG", "json_log", "false", parse_bool, "log JSON"),
     Variable("SHUTDOWN_DELAY", "shutdown_delay", "5s", parse_duration, "how long to go on answering after SIGTERM, until the cluster sends no more reviews here"),
-    Variable("VAULT_ADDR_ALLOWLIST", "vault_addr_allowlist", "", parse_addresses, "addresses that annotations may choose, separated by commas"),
-    Variable("VAULT_ALLOW_PRIVATE_ADDR", "vault_allow_private_addr", "false", parse_bool, "the allow-list may hold loopback, link-local and private IP addresses"),
-    Variable("VAULT_ALLOW_OBJECT_SKIP_VERIFY", "vault_allow_object_skip_verify", "false", parse_bool, "annotations may switch off the check of Vault's certificate"),
     Variable("VAULT_ENV_CPU_REQUEST", "vault_env_cpu_request", "100m", parse_quantity, "CPU request of copy-vault-env"),
     Variable("VAULT_ENV_MEMORY_REQUEST", "vault_env_memory_request", "256Mi", parse_quantity, "memory request of copy-vault-env"),
     Variable("VAULT_ENV_CPU_LIMIT", "vault_env_cpu_limit", "500m", parse_quantity, "CPU limit of copy-vault-env"),
@@ -90,10 +84,25 @@ VARIABLES = (
     Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env is kept: Memory or Disk"),
     Variable("VAULT_ENV_VOLUME_SIZE_LIMIT", "vault_env_volume_size_limit", "64Mi", parse_quantity, "size limit of the volume with vault-env"),
 )  # fmt: skip
+# The same for the fields of Policy that an operator sets; the others come from the defaults of annotations.
+POLICY_VARIABLES = (
+    Variable("VAULT_ADDR_ALLOWLIST", "allowed_addresses", "", parse_addresses, "addresses that annotations may choose, separated by commas"),
+    Variable("VAULT_ALLOW_PRIVATE_ADDR", "allow_private", "false", parse_bool, "the allow-list may hold loopback, link-local and private IP addresses"),
+    Variable("VAULT_ALLOW_OBJECT_SKIP_VERIFY", "allow_skip_verify", "false", parse_bool, "annotations may switch off the check of Vault's certificate"),
+)  # fmt: skip
+# What Bank-Vaults' webhooks read and this one does not, and why; each that is set gets a line in the log.
+REGISTRIES = "this version asks no image registry: containers need a command"
+IGNORED = {
+    "DEFAULT_IMAGE_PULL_SECRET": REGISTRIES,
+    "DEFAULT_IMAGE_PULL_SECRET_NAMESPACE": REGISTRIES,
+    "DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT": REGISTRIES,
+    "PROVIDER": "this version has no providers to choose from: references are those to Vault and OpenBao",
+    "VAULT_TOKEN": "no credential of the webhook gets into a pod: each logs in with its own ServiceAccount",
+}
 # Every variable that has a say, for command line options and documentation: name -> (default, help).
 ALL_VARIABLES = {
     **{row.variable: (row.default, row.help) for row in TABLE if row.variable},
-    **{row.name: (row.default, row.help) for row in VARIABLES},
+    **{row.name: (row.default, row.help) for row in (*VARIABLES, *POLICY_VARIABLES)},
 }
 
 
@@ -105,15 +114,10 @@ def read_variable(variable: Variable, environ: Mapping[str, str]) -> Any:
         raise ConfigurationError(f"{variable.name}: {error}") from None
 
 
-def build_policy(fields: Mapping[str, Any], defaults: Options) -> Policy:
+def build_policy(environ: Mapping[str, str], defaults: Options) -> Policy:
     try:
         own_address = normalize_address(defaults.vault_addr)
     except ValueError as error:
         raise ConfigurationError(f"VAULT_ADDR: {error}") from None
-    return Policy(
-        own_address=own_address,
-        allowed_addresses=fields["vault_addr_allowlist"],
-        allow_private=fields["vault_allow_private_addr"],
-        allow_skip_verify=fields["vault_allow_object_skip_verify"],
-        skip_verify_default=defaults.vault_skip_verify,
-    )
+    fields = {variable.field: read_variable(variable, environ) for variable in POLICY_VARIABLES}
+    return Policy(own_address=own_address, skip_verify_default=defaults.vault_skip_verify, **fields)

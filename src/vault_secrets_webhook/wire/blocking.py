@@ -7,16 +7,19 @@ threads at once: a connection belongs to one request at a time and goes back to 
 from __future__ import annotations
 
 import _socket
+from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
 from vault_secrets_webhook.errors import Unreachable
 
 from .http1 import CutShort, ProtocolError, ResponseReader, encode_request
 from .message import URL, Request, percent_decode
-from .proxy import ProxySettings
+from .proxy import ProxySettings, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _ssl import _SSLContext
+    from collections.abc import Callable
     from typing import Protocol, TypeAlias
 
     from .message import Response
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
     Origin: TypeAlias = tuple[str, str, int, str]
+    Address: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 READ_SIZE = 64 * 1024
 MAX_SECONDS = 7 * 24 * 3600.0
@@ -38,6 +42,10 @@ MAX_SECONDS = 7 * 24 * 3600.0
 
 class Stale(Exception):
     """A kept connection that the server had closed before it saw the request."""
+
+
+class NameTimeout(TimeoutError):
+    """The name server did not answer in time."""
 
 
 class Socket(_socket.socket):
@@ -64,19 +72,23 @@ class Deadline:
 
 
 class BlockingTransport:
-    """Implements `transport.Transport`. `close` ends the kept connections."""
+    """Implements `transport.Transport`. `close` ends the kept connections.
+
+    `tls` is read when TLS is started for the first time, be it because of a redirect.
+    """
 
     def __init__(
         self,
-        tls: TLSSettings | None = None,
+        tls: TLSSettings | Callable[[], TLSSettings] | None = None,
         proxies: ProxySettings | None = None,
         environ: dict[str, str] | None = None,
     ) -> None:
         self.tls = tls
+        self.lock = allocate_lock()
         self.proxies = proxies or ProxySettings()
         self.environ = environ or {}
         self.kept: list[tuple[Origin, Stream]] = []
-        self.context: object = None
+        self.context: tuple[_SSLContext, str] | None = None
 
     def send(self, request: Request, timeout: float) -> Response:
         """Send and read the response within `timeout` seconds. Raises Unreachable, ConfigurationError."""
@@ -84,7 +96,9 @@ class BlockingTransport:
         proxy = self.proxies.choose(url)
         deadline = Deadline(timeout)
         try:
-            if (kept := self.take_kept(url)) is not None:
+            # A server may close a kept connection at any time, also while it acts on what we sent: a request that
+            # must not be made twice gets a new one.
+            if request.method == "GET" and (kept := self.take_kept(url)) is not None:
                 try:
                     return self.exchange(kept, request, url, deadline, reused=True, proxy=proxy)
                 except Stale:
@@ -92,7 +106,9 @@ class BlockingTransport:
             stream = self.connect(url, proxy, deadline)
             return self.exchange(stream, request, url, deadline, proxy=proxy)
         except (OSError, ProtocolError) as error:
-            raise Unreachable(explain(error, url, proxy, deadline), may_pass=may_pass(error)) from None
+            raise Unreachable(
+                describe_failure(error, url, proxy), may_pass=may_pass(error), timed_out=isinstance(error, TimeoutError)
+            ) from None
 
     def exchange(
         self,
@@ -156,12 +172,27 @@ class BlockingTransport:
 
     def secure(self, sock: Socket, url: URL) -> Stream:
         """Start TLS on a connected socket."""
-        from .tls import TLSSettings, TLSStream, build_context
+        from .tls import TLSStream
 
-        settings = self.tls or TLSSettings()
-        if self.context is None:
-            self.context = build_context(settings, self.environ)
-        return TLSStream(sock, self.context, settings.server_name or url.host)  # type: ignore[arg-type]
+        context, server_name = self.tls_context()
+        return TLSStream(sock, context, server_name or url.host)
+
+    def tls_context(self) -> tuple[_SSLContext, str]:
+        """Give the TLS context, made once for all threads, and the name that servers are expected to have."""
+        with self.lock:
+            if self.context is None:
+                from .tls import TLSSettings, build_context
+
+                settings = self.tls() if callable(self.tls) else self.tls or TLSSettings()
+                self.context = build_context(settings, self.environ), settings.server_name
+            return self.context
+
+    def prepare(self, address: str) -> None:
+        """Find out early whether proxy and TLS settings can be used for this address. Raises ConfigurationError."""
+        url = URL(address)
+        self.proxies.choose(url)
+        if url.scheme == "https":
+            self.tls_context()
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -180,8 +211,7 @@ def connect_unix(path: str, deadline: Deadline) -> Socket:
 
 def connect_tcp(url: URL, deadline: Deadline) -> Socket:
     """Connect to the first address of the host that answers; the time that is left is shared among them."""
-    # As bytes, because a `str` host would load the codec `idna` and with it the Unicode database.
-    addresses = _socket.getaddrinfo(url.host.encode(), url.port, 0, _socket.SOCK_STREAM)
+    addresses = find_addresses(url.host, url.port, deadline)
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
         is_last = index == len(addresses) - 1
         share = Deadline(max(0.0, deadline.end - monotonic()) / (len(addresses) - index))
@@ -194,6 +224,39 @@ def connect_tcp(url: URL, deadline: Deadline) -> Socket:
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         return sock
     raise OSError(f"{url.host} has no address")
+
+
+def find_addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Resolve a host name, within the time. Raises OSError.
+
+    The C library cannot be told to hurry, so a thread of its own asks it, and is left alone when the time is over.
+    """
+    # As bytes, because a `str` host would load the codec `idna` and with it the Unicode database.
+    name = host.encode()
+    if pack(host):
+        return _socket.getaddrinfo(name, port, 0, _socket.SOCK_STREAM)
+    found: list[list[Address] | OSError] = []
+    ended = allocate_lock()
+    ended.acquire()
+
+    def ask() -> None:
+        try:
+            found.append(_socket.getaddrinfo(name, port, 0, _socket.SOCK_STREAM))
+        except OSError as error:
+            found.append(error)
+        finally:
+            ended.release()
+
+    try:
+        start_new_thread(ask, ())
+    except RuntimeError:  # the container's limit of processes
+        ask()
+    if not ended.acquire(timeout=max(0.0, deadline.end - monotonic())):
+        raise NameTimeout
+    (result,) = found
+    if isinstance(result, OSError):
+        raise result
+    return result
 
 
 def connect_socket(sock: Socket, address: object, deadline: Deadline) -> Socket:
@@ -241,13 +304,15 @@ def read_response(stream: Stream, reader: ResponseReader, deadline: Deadline) ->
             return
 
 
-def explain(error: Exception, url: URL, proxy: URL | None, deadline: Deadline) -> str:
+def describe_failure(error: Exception, url: URL, proxy: URL | None) -> str:
     """Say what went wrong on the way, and where: one clause without secrets."""
     where = f"{url.scheme}://{url.netloc()}" if url.scheme != "unix" else f"the socket {url.socket}"
     if proxy is not None:
         where += f" through the proxy {proxy.netloc()}"
+    if isinstance(error, NameTimeout):
+        return f"the name server did not answer for the host name {(proxy or url).host}"
     if isinstance(error, TimeoutError):
-        return f"{where} did not answer within {round(deadline.seconds, 2):g} s"
+        return f"{where} did not answer"
     if isinstance(error, _socket.gaierror):
         host = (proxy or url).host
         return f"the host name {host} cannot be resolved: {error.args[-1]}"

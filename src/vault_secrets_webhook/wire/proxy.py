@@ -43,12 +43,9 @@ class ProxySettings:
         if not text or url.scheme == "unix" or (not self.forced and self.is_excluded(url)):
             return None
         try:
-            proxy = URL(text if "://" in text else f"http://{text}")
+            return parse_proxy(text)
         except ValueError as error:
             raise ConfigurationError(f"the proxy of {name} for {url.netloc()} cannot be used: {error}") from None
-        if proxy.scheme != "http":
-            raise ConfigurationError(f"the proxy of {name} must be an http:// one, not {proxy.scheme}://")
-        return proxy
 
     def is_excluded(self, url: URL) -> bool:
         """Tell whether a host is reached without proxy."""
@@ -57,6 +54,14 @@ class ProxySettings:
         if host == "localhost" or address == LOOPBACK_6 or (len(address) == SIZE_4 and address[0] == LOOPBACK_4):
             return True
         return any(matches(entry, host, url.port) for entry in self.excluded)
+
+
+def parse_proxy(text: str) -> URL:
+    """Read a proxy's address: `http://host`, or `host` alone. Raises ValueError."""
+    scheme, mark, _ = text.partition("://")
+    if mark and scheme.isalnum() and scheme.lower() != "http":
+        raise ValueError(f"only http:// proxies are supported, not {scheme}://")
+    return URL(text if mark else f"http://{text}")
 
 
 def matches(entry: str, host: str, port: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _socket
 import os
+from time import monotonic
 
 from .message import split_host_port
 
@@ -26,21 +27,27 @@ MAX_LABELS = 128
 MAX_MESSAGE = 4096
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 SECONDS_PER_SERVER = 2.0
+SECONDS = 10.0
 
 
 class BadMessage(Exception):
     """A DNS message that cannot be read, or does not belong to the question."""
 
 
-def choose_target(host: str, resolv_conf: str = RESOLV_CONF) -> tuple[str, int] | None:
-    """Look up `_http._tcp.HOST`; host and port of the best record, or None when there is no answer with one.
+def choose_target(host: str, resolv_conf: str = RESOLV_CONF, seconds: float = SECONDS) -> tuple[str, int] | None:
+    """Look up `_http._tcp.HOST`; host and port of the best record, or None when there is no answer with one in `seconds`.
 
     The best is the one of lowest priority, and of those the one of highest weight.
     """
     question = encode_question(f"_http._tcp.{host}", os.urandom(2))
+    end = monotonic() + seconds
     for address, port in read_servers(resolv_conf):
+        left = end - monotonic()
+        if left <= 0:
+            return None
         try:
-            records = [*filter(is_usable, read_records(ask(address, port, question), question))]
+            answer = ask(address, port, question, min(left, SECONDS_PER_SERVER))
+            records = [*filter(is_usable, read_records(answer, question))]
         except (OSError, BadMessage):
             continue
         if records:
@@ -74,12 +81,12 @@ def read_servers(resolv_conf: str) -> list[tuple[str, int]]:
     return servers
 
 
-def ask(address: str, port: int, question: bytes) -> bytes:
-    """Send the question to one server and give what it answers. Raises OSError."""
+def ask(address: str, port: int, question: bytes, seconds: float) -> bytes:
+    """Send the question to one server and give what it answers in time. Raises OSError."""
     family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
     sock = _socket.socket(family, _socket.SOCK_DGRAM)
     try:
-        sock.settimeout(SECONDS_PER_SERVER)
+        sock.settimeout(seconds)
         sock.connect((address, port))  # so that only this server's packets arrive
         sock.send(question)
         return sock.recv(MAX_MESSAGE)

@@ -33,6 +33,8 @@ SYSTEM_FILES = (
     "/etc/ssl/cert.pem",
 )
 
+NO_AUTHORITY = "it holds no certificate in PEM form, or a broken one"
+
 SSLError = _ssl.SSLError
 SSLCertVerificationError = _ssl.SSLCertVerificationError
 CLOSED = (_ssl.SSLZeroReturnError, _ssl.SSLEOFError)
@@ -85,7 +87,8 @@ def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLCo
         raise ConfigurationError("VAULT_CLIENT_CERT and VAULT_CLIENT_KEY must be set both or neither")
     if settings.client_cert:
         load(
-            f"the client certificate {settings.client_cert} with the key {settings.client_key}",
+            f"the client certificate {show_path(settings.client_cert)} with the key {show_path(settings.client_key)}",
+            "one is not PEM, the key is encrypted (which is not supported), or they do not belong together",
             # An empty password, so that OpenSSL does not ask the terminal for that of an encrypted key.
             lambda: context.load_cert_chain(settings.client_cert, settings.client_key, ""),
         )
@@ -94,9 +97,13 @@ def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLCo
 
 def load_authorities(context: _ssl._SSLContext, settings: TLSSettings, environ: dict[str, str]) -> None:
     if settings.ca_bytes:
-        load("VAULT_CACERT_BYTES", lambda: context.load_verify_locations(None, None, settings.ca_bytes))
+        load("VAULT_CACERT_BYTES", NO_AUTHORITY, lambda: context.load_verify_locations(None, None, settings.ca_bytes))
     elif settings.ca_file:
-        load(f"VAULT_CACERT {settings.ca_file}", lambda: context.load_verify_locations(settings.ca_file, None, None))
+        load(
+            f"VAULT_CACERT {settings.ca_file}",
+            NO_AUTHORITY,
+            lambda: context.load_verify_locations(settings.ca_file, None, None),
+        )
     elif settings.ca_path:
         load_directory(context, settings.ca_path)
     else:
@@ -137,14 +144,17 @@ def load_system_authorities(context: _ssl._SSLContext, environ: dict[str, str]) 
         context.load_verify_locations(None, named_directory, None)
 
 
-def load(what: str, action: Callable[[], None]) -> None:
-    """Run an action that loads a file, and turn its failure into words."""
+def show_path(text: str) -> str:
+    """Name a file only where this is a path for certain: by mistake, the key itself may stand in its place."""
+    return text if text.startswith(("/", "./", "../")) else "(which is no path from / or ./)"
+
+
+def load(what: str, why: str, action: Callable[[], None]) -> None:
+    """Run an action that loads something, and turn its failure into words; `why` are the likely causes."""
     try:
         action()
     except _ssl.SSLError as error:
-        raise ConfigurationError(
-            f"{what} cannot be used: it is not PEM, or they do not match ({error.reason})"
-        ) from None
+        raise ConfigurationError(f"{what} cannot be used: {why} ({error.reason})") from None
     except OSError as error:
         raise ConfigurationError(f"{what} cannot be read: {error.strerror}") from None
 

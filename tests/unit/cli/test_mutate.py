@@ -209,9 +209,14 @@ def test_objects_of_other_namespaces_are_not_looked_up(run: Run, tmp_path: Path)
 
 def test_missing_objects_are_told_once(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    path.write_text(json.dumps(make_pod_with_sources()) * 3)
+    pod = make_pod_with_sources()
+    selector = {"secretKeyRef": {"name": "db", "key": "P"}}
+    pod["spec"]["containers"][0]["env"] = [{"name": "P", "valueFrom": selector}]
+    path.write_text(json.dumps(pod) * 3)
     errors = run("mutate", "-f", path).errors
-    assert sorted(re.findall("warning: (.*) is not", errors)) == ["ConfigMap default/settings", "Secret default/db"]
+    found = re.findall("^warning: (.*) is not in the input", errors, re.MULTILINE)
+    assert sorted(found) == ["ConfigMap default/settings", "Secret default/db"]
+    assert len(errors.splitlines()) == 2  # and no pod is told that it does not exist
 
 
 def test_cluster_that_is_not_there(run: Run, tmp_path: Path) -> None:
@@ -232,6 +237,21 @@ def test_warnings_name_the_object(run: Run, tmp_path: Path) -> None:
     assert is_injected(yaml.safe_load(output))
     assert errors.startswith(f"warning: {path}, document 1, Pod app: ")
     assert "did you mean vault.security.banzaicloud.io/vault-role?" in errors
+
+
+def test_optional_objects_that_cannot_be_read_are_told(run: Run, tmp_path: Path) -> None:
+    """The container can do without them, and `mutate` cannot tell whether they hold a reference."""
+    pod = make_pod_with_sources()
+    for entry in pod["spec"]["containers"][0]["envFrom"]:
+        next(iter(entry.values()))["optional"] = True
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(pod))
+    code, _, errors = run("mutate", "-f", path, "--cluster")
+    assert code == 0
+    lines = [line for line in errors.splitlines() if line.startswith(f"warning: {path}, document 1, Pod app: ")]
+    assert len(lines) == 2
+    for kind, name in (("Secret", "db"), ("ConfigMap", "settings")):
+        assert any(kind in line and name in line and "KUBECONFIG" in line for line in lines)
 
 
 def wrong_reference() -> dict[str, Any]:
@@ -256,6 +276,33 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ),
         ["document 1, Pod app: annotation vault.security.banzaicloud.io/vault-addr: this address is not one"],
     ),
+    "several faults of one pod": (
+        json.dumps(
+            make_object(
+                "",
+                "Pod",
+                {
+                    "containers": [
+                        {
+                            "name": "app",
+                            "command": ["run"],
+                            "env": [{"name": "P", "value": "vault:a"}, {"name": "Q", "value": "vault:b"}],
+                        }
+                    ]
+                },
+                annotations={
+                    "vault.security.banzaicloud.io/mutate-probes": "maybe",
+                    "vault.security.banzaicloud.io/vault-client-timeout": "soon",
+                },
+            )
+        ),
+        [
+            "document 1, Pod app: annotation vault.security.banzaicloud.io/mutate-probes: 'maybe'",
+            "document 1, Pod app: annotation vault.security.banzaicloud.io/vault-client-timeout: 'soon'",
+            "document 1, Pod app: container 'app', variable 'P': ",
+            "document 1, Pod app: container 'app', variable 'Q': ",
+        ],
+    ),
     "number as a value": (
         GOOD.replace(f'"{REFERENCE}"', "5432"),
         ["document 1, Pod app: the pod cannot be read: Expected `str | null`, got `int`"],
@@ -271,6 +318,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "ConfigMap with a number": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {PORT: 80}\n",
         ["document 1, ConfigMap c: data.PORT must be text, and is a number: quote it"],
+    ),
+    "annotation and label that are no text": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {annotations: {a: y, b: y1, c: 017}, labels: {d: null}}\n",
+        [
+            (
+                "Pod (no name): annotation a must be text, and is a boolean: quote it; annotation c must be text,"
+                " and is a number: quote it; label d must be text, and is nothing: quote it"
+            ),
+        ],
+    ),
+    "annotations are a list": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {annotations: []}\n",
+        ["Pod (no name): metadata.annotations must be a mapping, and is a list"],
     ),
     "several": (
         f"a: }}\n---\nb: 1\n---\n{json.dumps(wrong_reference())}\n",

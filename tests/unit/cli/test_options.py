@@ -64,7 +64,20 @@ def test_help(run: Run, command: str) -> None:
     assert f"usage: vault-secrets-webhook {command}" in output
 
 
-def test_serve_with_settings_that_cannot_be_used(run: Run) -> None:
-    code, output, errors = run("serve", "--tls-cert-file", "only-this.pem")
+WRONG_SETTINGS: dict[str, list[str]] = {
+    "one of two files": ["--tls-cert-file", "only-this.pem"],
+    "files that are not there": ["--tls-cert-file", "/nowhere/tls.crt", "--tls-private-key-file", "/nowhere/tls.key"],
+    "value": ["--vault-client-timeout", "soon"],
+    "address": ["--listen-address", "8443"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG_SETTINGS.values(), ids=WRONG_SETTINGS)
+def test_serve_tells_all_wrong_settings_in_the_same_way(run: Run, arguments: list[str]) -> None:
+    """Whether it is found when options are read or when something is opened: as a line of the log."""
+    code, output, errors = run("serve", *arguments)
     assert (code, output) == (2, "")
-    assert "TLS_PRIVATE_KEY_FILE" in errors
+    [line] = [line for line in errors.splitlines() if "level=ERROR" in line]
+    assert line.startswith("time=")
+    assert arguments[0].removeprefix("--").upper().replace("-", "_") in line
+    assert "vault-secrets-webhook:" not in errors

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes.transport import make_client, path_of, respond
-from tests.fakes.vault import kv1, kv2
-from vault_secrets_webhook.errors import Unreachable
+from tests.fakes.vault import auth, kv1, kv2
+from vault_secrets_webhook.errors import ConfigurationError, Unreachable
 from vault_secrets_webhook.inject.reference import Read
-from vault_secrets_webhook.inject.resolve import Rendered, TransitSettings, fetch, make_plan, render
+from vault_secrets_webhook.inject.resolve import (
+    FROM_PATH,
+    Rendered,
+    TransitSettings,
+    explain_faults,
+    fetch,
+    make_plan,
+    render,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +54,7 @@ class Inject:
         client, transport, _ = make_client(self.answer, {"VAULT_MAX_RETRIES": "0"})
         self.plan = make_plan(variables.items(), from_path)
         self.fetched = fetch(self.plan, client, transit or TransitSettings("app"), run_in_order)
+        explain_faults(self.fetched, client, ignores_missing=ignores_missing)
         self.rendered: Rendered = render(self.plan, self.fetched, "the-token", ignores_missing=ignores_missing)
         self.asked = [f"{request.method} {path_of(request)}" for request in transport.sent]
         self.bodies = [request.body for request in transport.sent]
@@ -170,7 +181,7 @@ def test_every_fault_is_told() -> None:
     ]
     assert sorted(run.faults[2:]) == [
         "DENIED: secret/data/denied: permission denied (HTTP 403); the token's policies (default) do not allow it",
-        "HTML: secret/data/html: the answer (HTTP 200) is something instead of a JSON object; does VAULT_ADDR name a Vault, and not a proxy or a web page?",
+        "HTML: secret/data/html: the answer (HTTP 200) is not valid JSON; does VAULT_ADDR name a Vault, and not a proxy or a web page?",
         "NO_KEY: secret/data/app: no key 'nam'; there are: password, user",
         "NO_PATH: secret/data/gone: no secret at this path",
     ]
@@ -190,7 +201,6 @@ FORGIVEN: list[tuple[str, str, Any]] = [
     ("deleted", "vault:secret/data/a#k", respond(404, kv2(None, deletion_time="x"))),
     ("destroyed", "vault:secret/data/a#k", respond(404, kv2(None, destroyed=True))),
     ("inline", "x ${vault:secret/data/a#k} y", respond(404)),
-    ("written path", ">>vault:secret/data/a#k", respond(404)),
 ]
 
 
@@ -216,6 +226,7 @@ def test_missing_from_path_can_be_ignored() -> None:
 
 NEVER_FORGIVEN: list[tuple[str, str, Any]] = [
     ("denied", "vault:kv/a#k", respond(403)),
+    ("write to nowhere", ">>vault:kv/a#k", respond(404)),
     ("bad request", "vault:kv/a#k", respond(400)),
     ("unreachable", "vault:kv/a#k", Unreachable("gone", may_pass=False)),
     ("HTML", "vault:kv/a#k", b"<html>"),
@@ -261,18 +272,19 @@ def test_wrong_from_path_is_told_before_anything_is_asked() -> None:
 OUTAGES = [
     Unreachable("nothing listens there", may_pass=False),
     respond(503, {"errors": ["Vault is sealed"]}),
+    ConfigurationError("VAULT_CACERT x cannot be read"),
 ]
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=["unreachable", "sealed"])
+@pytest.mark.parametrize("outage", OUTAGES, ids=["unreachable", "sealed", "TLS settings"])
 def test_an_outage_is_met_once(outage: Any) -> None:
     variables = {f"V{number}": f"vault:kv/{number}#k" for number in range(20)}
     run = Inject({**variables, "C": "vault:v1:x"}, dict.fromkeys([f"kv/{number}" for number in range(20)], outage))
     assert run.asked == ["GET kv/0"]
     assert len(run.faults) == 21
-    assert run.faults[0].startswith("V0: kv/0: ")
-    assert run.faults[7].startswith("V7: kv/7: not asked for any more, because kv/0: ")
-    assert run.faults[20].startswith("C: transit: not asked any more, because kv/0: ")
+    cause = run.faults[0].removeprefix("V0: ")
+    assert run.faults[7] == f"V7: kv/7: not asked for any more, because {cause}"
+    assert run.faults[20] == f"C: transit: not asked any more, because {cause}"
 
 
 @pytest.mark.parametrize("trouble", [respond(403), respond(500), respond(400), b"<html>"], ids=repr)
@@ -305,6 +317,66 @@ def test_ciphertexts_go_in_batches_and_once_each() -> None:
     rendered = render(plan, fetched, "", ignores_missing=False)
     assert seen == [["vault:v1:0", "vault:v1:1"], ["vault:v1:2", "vault:v1:3"], ["vault:v1:4"]]
     assert rendered.values == {**{f"V{n}": str(n % 5).encode() for n in range(10)}, "I": b"<0>"}
+
+
+def test_a_token_that_was_made_hangs_on_ours() -> None:
+    run = Inject(
+        {"A": ">>vault:auth/token/create#client_token"}, {"auth/token/create": {"data": None, **auth("child")}}
+    )
+    assert run.rendered.values == {"A": b"child"}
+    assert run.fetched.has_leases()
+
+
+@pytest.mark.parametrize("from_path", ["", "kv/a"])
+def test_value_that_is_nested_too_deep_names_its_variable(from_path: str) -> None:
+    deep = b'{"data":{"k":' + b"[" * 400 + b"]" * 400 + b"}}"
+    run = Inject({} if from_path else {"A": "vault:kv/a#k"}, {"kv/a": deep}, from_path=from_path)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        (fault,) = render(run.plan, run.fetched, "", ignores_missing=True).faults
+    finally:
+        sys.setrecursionlimit(limit)
+    name = FROM_PATH if from_path else "A"
+    assert str(fault) == f"{name}: kv/a: the value of 'k' is nested too deep to be written"
+
+
+DENIED = respond(403, {"errors": ["permission denied"]})
+SECRET_MOUNT = {"data": {"path": "secret/", "options": {"version": "2"}}}
+
+
+def test_causes_are_looked_up_for_what_is_told_alone() -> None:
+    paths = {"sys/internal/ui/mounts/secret/a": SECRET_MOUNT, "kv/b": DENIED}
+    told = Inject({"A": "vault:secret/a#k"}, paths)
+    assert told.faults == ["A: secret/a: no secret at this path; secret/ is KV version 2: write secret/data/a"]
+    assert told.asked == ["GET secret/a", "GET sys/internal/ui/mounts/secret/a"]
+    forgiven = Inject({"A": "vault:secret/a#k", "B": "vault:gone#k"}, paths, ignores_missing=True)
+    assert forgiven.asked == ["GET secret/a", "GET gone"]
+    mixed = Inject({"A": "vault:secret/a#k", "B": "vault:kv/b#k"}, paths, ignores_missing=True)
+    assert mixed.asked[2:] == ["GET sys/internal/ui/mounts/kv/b", "GET auth/token/lookup-self"]
+
+
+def test_written_path_gets_no_hint_for_reading() -> None:
+    run = Inject({"A": ">>vault:secret/a#k"}, {"secret/a": DENIED, "sys/internal/ui/mounts/secret/a": SECRET_MOUNT})
+    assert run.asked == ["PUT secret/a", "GET auth/token/lookup-self"]
+    assert "KV version 2" not in run.faults[0]
+
+
+def test_many_denied_paths_cost_few_look_ups() -> None:
+    denied = {f"kv/{number}": DENIED for number in range(30)}
+    run = Inject(
+        {f"V{number}": f"vault:kv/{number}#k" for number in range(30)}, {**denied, "auth/token/lookup-self": DENIED}
+    )
+    assert len(run.faults) == 30
+    assert len(run.asked) <= 30 + 6
+    assert run.asked[:30] == [f"GET kv/{number}" for number in range(30)]
+
+
+def test_nothing_is_looked_up_in_an_outage() -> None:
+    run = Inject(
+        {"A": "vault:kv/a#k", "B": "vault:kv/b#k"}, {"kv/a": DENIED, "kv/b": Unreachable("gone", may_pass=False)}
+    )
+    assert run.asked == ["GET kv/a", "GET kv/b"]
 
 
 def test_one_bad_ciphertext_fails_its_variable_alone() -> None:

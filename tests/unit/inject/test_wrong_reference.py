@@ -366,6 +366,10 @@ def test_wrong(text: str, expected: str) -> None:
         ("a#1#2", "a version is a whole number, as in path#2\n  a#1#2\n    ~~^"),
         ("#1", "the path is missing\n  #1\n  ^"),
         ("/", "the path is missing\n  /\n  ^"),
+        ("vault:a", "leave vault: out: an entry is PATH or PATH#VERSION\n  vault:a\n  ~~~~~^"),
+        ("a, vault:b#1", "leave vault: out: an entry is PATH or PATH#VERSION\n  vault:b#1\n  ~~~~~^"),
+        (">>vault:a", "leave >>vault: out: an entry is PATH or PATH#VERSION\n  >>vault:a\n  ~~~~~~~^"),
+        ("${vault:a}", "leave ${vault: out: an entry is PATH or PATH#VERSION\n  ${vault:a}\n  ~~~~~~~^"),
         ("a/../b", "a path must not have . or .. in it\n  a/../b\n    ~^"),
     ],
 )

@@ -10,13 +10,11 @@ import pytest
 
 from tests.fakes.transport import make_client, path_of, respond
 from tests.fakes.vault import auth, kv1, kv2
-from vault_secrets_webhook.errors import MalformedResponse, RequestRejected, SecretMissing, Unreachable
+from vault_secrets_webhook.errors import MalformedResponse, RequestRejected, SecretMissing
 from vault_secrets_webhook.vault import api
 
 if TYPE_CHECKING:
     from vault_secrets_webhook.wire.message import Request, Response
-
-NO_MOUNT = respond(403, {"errors": ["permission denied"]})
 
 READ: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("KV 2", "secret/data/a", kv2({"k": "v"}), {"k": "v"}),
@@ -83,6 +81,7 @@ def test_lease() -> None:
     client, _, _ = make_client([respond(200, answer)])
     secret = api.read_secret(client, "database/creds/app")
     assert (secret.lease_id, secret.lease_seconds, secret.renewable) == ("database/creds/app/x", 3600, True)
+    assert secret.hangs_on_token
     assert "u" not in repr(secret).replace("Secret", "")
 
 
@@ -130,40 +129,28 @@ MISSING: list[tuple[str, int | None, Response, str]] = [
     ("version", "answer", "message"), [row[1:] for row in MISSING], ids=[row[0] for row in MISSING]
 )
 def test_missing(version: int | None, answer: Response, message: str) -> None:
-    client, _, _ = make_client([answer, NO_MOUNT])
+    client, transport, _ = make_client([answer])
     with pytest.raises(SecretMissing) as raised:
         api.read_secret(client, "secret/data/a", version)
     assert str(raised.value) == message
-    assert raised.value.path == "secret/data/a"
+    assert (raised.value.path, len(transport.sent)) == ("secret/data/a", 1)
 
 
-def mount(path: str, version: str | None) -> Response:
-    return respond(200, {"data": {"path": path, "type": "kv", "options": version and {"version": version}}})
+def test_missing_path_tells_the_namespace_and_the_servers_words() -> None:
+    client, _, _ = make_client(
+        [respond(404, {"errors": ["1 error occurred:\n\t* no handler for route 'a'\n\n"]})],
+        {"VAULT_NAMESPACE": "team/x"},
+    )
+    with pytest.raises(
+        SecretMissing, match=r"^a: no secret at this path in namespace team/x; no handler for route 'a'$"
+    ):
+        api.read_secret(client, "a")
 
 
-@pytest.mark.parametrize(
-    ("path", "mounted", "hint"),
-    [
-        ("secret/a/b", mount("secret/", "2"), "; secret/ is KV version 2: write secret/data/a/b"),
-        ("team/kv/a", mount("team/kv/", "2"), "; team/kv/ is KV version 2: write team/kv/data/a"),
-        ("secret/data/a", mount("secret/", "2"), ""),
-        ("secret/metadata/a", mount("secret/", "2"), ""),
-        ("kv/a", mount("kv/", "1"), ""),
-        ("pki/a", mount("pki/", None), ""),
-        ("secret/a", NO_MOUNT, ""),
-        ("secret/a", respond(200, b"<html>"), ""),
-        ("secret/a", respond(200, {"data": {"path": ["secret/"], "options": {"version": "2"}}}), ""),
-        ("secret/a", respond(200, {"data": {"path": "secret/", "options": "2"}}), ""),
-        ("secret/a", respond(200, {"data": [1]}), ""),
-        ("secret/a", Unreachable("gone", may_pass=False), ""),
-    ],
-)
-def test_hint_for_a_path_without_data(path: str, mounted: Any, hint: str) -> None:
-    client, transport, _ = make_client([respond(404, {"errors": []}), mounted])
-    with pytest.raises(SecretMissing) as raised:
-        api.read_secret(client, path)
-    assert str(raised.value) == f"{path}: no secret at this path{hint}"
-    assert path_of(transport.sent[1]) == f"sys/internal/ui/mounts/{path}"
+def test_empty_answer_to_a_read_is_no_answer_of_vault() -> None:
+    client, _, _ = make_client([respond(200, b"")])
+    with pytest.raises(MalformedResponse, match=r"^a: the answer \(HTTP 200\) is empty; does VAULT_ADDR"):
+        api.read_secret(client, "a")
 
 
 @pytest.mark.parametrize("inner", ["hunter2", ["hunter2"], 5])
@@ -171,25 +158,6 @@ def test_kv2_data_of_the_wrong_type(inner: Any) -> None:
     client, _, _ = make_client([respond(200, kv2(inner))])
     with pytest.raises(MalformedResponse, match="secret/data/a: the secret's data are not an object"):
         api.read_secret(client, "secret/data/a")
-
-
-@pytest.mark.parametrize(
-    ("mounted", "lookup", "expected"),
-    [
-        (mount("secret/", "2"), None, "; secret/ is KV version 2: write secret/data/a"),
-        (NO_MOUNT, respond(403), "; the token itself is not valid: it is wrong, has expired or was revoked"),
-        (
-            NO_MOUNT,
-            respond(200, {"data": {"policies": ["default", "app"]}}),
-            "; the token's policies (default, app) do not allow it",
-        ),
-        (NO_MOUNT, respond(400), ""),
-        (NO_MOUNT, respond(200, b"<html>"), ""),
-    ],
-)
-def test_why_denied(mounted: Response, lookup: Response | None, expected: str) -> None:
-    client, _, _ = make_client([mounted, lookup or NO_MOUNT])
-    assert api.explain_denied(client, "secret/a") == expected
 
 
 def test_write() -> None:
@@ -200,9 +168,32 @@ def test_write() -> None:
     assert (request.method, path_of(request), request.body) == ("PUT", "pki/issue/app", b'{"common_name":"\xff"}')
 
 
-def test_write_that_gives_nothing() -> None:
-    client, _, _ = make_client([respond(204)])
-    assert api.write_secret(client, "kv/a", "{}").data == {}
+@pytest.mark.parametrize("status", [200, 204])
+def test_write_that_gives_nothing(status: int) -> None:
+    client, _, _ = make_client([respond(status)])
+    secret = api.write_secret(client, "kv/a", "{}")
+    assert (secret.data, secret.hangs_on_token) == ({}, False)
+
+
+def test_answer_that_is_a_token_gives_its_fields() -> None:
+    client, _, _ = make_client([respond(200, {"data": None, **auth("child")})])
+    for secret in (api.write_secret(client, "auth/token/create", "{}"), api.read_secret(client, "auth/token/x")):
+        assert (secret.data["client_token"], secret.lease_id, secret.hangs_on_token) == ("child", "", True)
+
+
+def test_write_to_nowhere_is_not_a_missing_secret() -> None:
+    client, transport, _ = make_client([respond(404, {"errors": ["no handler for route"]})])
+    with pytest.raises(RequestRejected, match=r"^a: nothing there \(HTTP 404\): no handler for route$") as raised:
+        api.write_secret(client, "a", "{}")
+    assert not isinstance(raised.value, SecretMissing)
+    assert len(transport.sent) == 1
+
+
+def test_nothing_of_a_body_is_shown() -> None:
+    client, _, _ = make_client([respond(400, {"errors": ["common name hunter2-body not allowed, pin 1234"]})])
+    with pytest.raises(RequestRejected, match=r"common name \[hidden\] not allowed, pin \[hidden\]$") as raised:
+        api.write_secret(client, "pki/issue/app", '{"common_name":"hunter2-body","inner":[{"pin":"1234"}]}')
+    assert "hunter2" not in str(raised.value.details)
 
 
 def test_wrapped_answer_is_unwrapped() -> None:
@@ -214,6 +205,30 @@ def test_wrapped_answer_is_unwrapped() -> None:
     assert (second.method, path_of(second)) == ("PUT", "sys/wrapping/unwrap")
     assert second.headers["X-Vault-Token"] == "wrapping-token"
     assert "X-Vault-Wrap-TTL" not in second.headers
+
+
+WRAPPED = respond(200, {"wrap_info": {"token": "wrapping-token"}})
+
+
+def test_wrapped_deleted_version_is_told_as_without_wrapping() -> None:
+    client, _, _ = make_client([WRAPPED, respond(404, kv2(None, deletion_time="x"))], {"VAULT_WRAP_TTL": "60s"})
+    with pytest.raises(SecretMissing, match=r"^secret/data/a: its current version was deleted") as raised:
+        api.read_secret(client, "secret/data/a")
+    assert raised.value.path == "secret/data/a"
+
+
+def test_failed_unwrapping_names_the_path_that_was_asked_for_and_not_the_wrapping_token() -> None:
+    answers = [WRAPPED, respond(400, {"errors": ["wrapping token wrapping-token is not valid"]})]
+    client, _, _ = make_client(answers, {"VAULT_WRAP_TTL": "60s"})
+    with pytest.raises(RequestRejected, match=r"^secret/data/a: .* wrapping token \[hidden\] is not valid$") as raised:
+        api.read_secret(client, "secret/data/a")
+    assert raised.value.path == "secret/data/a"
+
+
+def test_unwrapped_answer_keeps_its_path() -> None:
+    client, _, _ = make_client([WRAPPED, respond(200, kv2("text"))], {"VAULT_WRAP_TTL": "60s"})
+    with pytest.raises(MalformedResponse, match=r"^secret/data/a: the secret's data are not an object"):
+        api.read_secret(client, "secret/data/a")
 
 
 CIPHERTEXTS = ["vault:v1:one", "vault:v1:two"]
@@ -279,6 +294,23 @@ def test_decrypt_refused(body: Any, words: str | None) -> None:
         api.decrypt_batch(client, "transit", "app", CIPHERTEXTS)
     if words is not None:
         assert str(raised.value) == f"transit/decrypt/app: refused as a bad request (HTTP 400): {words}"
+
+
+LONG = ["vault:v1:c2VjcmV0LW9uZQ==", "vault:v12:c2VjcmV0LXR3bw=="]
+
+
+@pytest.mark.parametrize("token", ["t", "v1", "vault", "c2VjcmV0", "the-token"])
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_ciphertexts_are_not_shown(status: int, token: str) -> None:
+    words = f"cannot decrypt {LONG[0]} nor {LONG[1].split(':')[2]} nor {LONG[1][:24]}"
+    for body in ({"errors": [words]}, {"data": {"batch_results": [{"error": words}] * 2}}):
+        client, _, _ = make_client([respond(status, body)], {"VAULT_MAX_RETRIES": "0"}, token=token)
+        try:
+            told = str(api.decrypt_batch(client, "transit", "app", LONG))
+        except RequestRejected as error:
+            told = str(error)
+        assert "c2VjcmV0L" not in told
+        assert ("nor [hidden] nor [hidden]" in told) is ("errors" in body or status == 400)
 
 
 def test_decrypt_what_is_no_utf8() -> None:

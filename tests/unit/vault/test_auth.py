@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.transport import make_client, path_of, respond
 from tests.fakes.vault import auth
-from vault_secrets_webhook.errors import ConfigurationError, RequestRejected, Unreachable
+from vault_secrets_webhook.errors import ConfigurationError, MalformedResponse, RequestRejected, Unreachable
 from vault_secrets_webhook.vault.auth import check_method, kubernetes
 
 NOW = 1_800_000_000.0
@@ -74,18 +74,57 @@ def test_server_that_repeats_the_jwt_is_not_repeated(padding: int) -> None:
         kubernetes.login(client, "kubernetes", "app", jwt, NOW)
     assert jwt[:30] not in str(raised.value)
     assert jwt.split(".")[1][:10] not in str(raised.value)
-    assert raised.value.details == ()
+    assert not any(part in detail for detail in raised.value.details for part in jwt.split("."))
+
+
+@pytest.mark.parametrize("part", [0, 1, 2], ids=["header", "claims", "signature"])
+def test_server_that_repeats_a_part_of_the_jwt_is_not_repeated(part: int) -> None:
+    jwt = make_jwt({"sub": SUBJECT})
+    client, _, _ = make_client([respond(403, {"errors": [f"bad part {jwt.split('.')[part]} of it"]})])
+    with pytest.raises(RequestRejected, match=r"\(HTTP 403\): bad part \[hidden\] of it; the token is of") as raised:
+        kubernetes.login(client, "kubernetes", "app", jwt, NOW)
+    assert raised.value.details == ("bad part [hidden] of it",)
 
 
 def test_failure_without_words() -> None:
-    client, _, _ = make_client([respond(500)], {"VAULT_MAX_RETRIES": "0"})
-    with pytest.raises(RequestRejected, match=r"failed \(HTTP 500\): no reason given$"):
+    client, _, _ = make_client([respond(403)])
+    with pytest.raises(RequestRejected, match=r"failed \(HTTP 403\): no reason given$"):
         kubernetes.login(client, "kubernetes", "app", "x", NOW)
 
 
-def test_other_trouble_is_passed_on() -> None:
-    client, _, _ = make_client([Unreachable("gone", may_pass=False)])
-    with pytest.raises(Unreachable, match="auth/kubernetes/login: gone"):
+OTHER_TROUBLE: list[tuple[str, Any, type[Exception], str]] = [
+    ("unreachable", Unreachable("gone", may_pass=False), Unreachable, "gone"),
+    (
+        "sealed",
+        respond(503, {"errors": ["Vault is sealed"]}),
+        RequestRejected,
+        "Vault is sealed; it must be unsealed before anything can be read (HTTP 503): Vault is sealed",
+    ),
+    ("server's own", respond(500, {"errors": ["oops"]}), RequestRejected, "the server failed (HTTP 500): oops"),
+    (
+        "no such mount",
+        respond(404, {"errors": ["no handler for route"]}),
+        RequestRejected,
+        "nothing there (HTTP 404): no handler for route",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"), [row[1:] for row in OTHER_TROUBLE], ids=[row[0] for row in OTHER_TROUBLE]
+)
+def test_trouble_that_is_not_the_jwts_names_role_and_mount_and_blames_no_jwt(
+    answer: Any, kind: type[Exception], reason: str
+) -> None:
+    client, _, _ = make_client([answer], {"VAULT_MAX_RETRIES": "0"})
+    with pytest.raises(kind) as raised:
+        kubernetes.login(client, "kubernetes", "app", make_jwt({"sub": SUBJECT, "exp": NOW - 9}), NOW)
+    assert str(raised.value) == f"login as role 'app' at auth/kubernetes failed: {reason}"
+
+
+def test_answer_that_is_none_is_passed_on() -> None:
+    client, _, _ = make_client([respond(200, b"<html>")])
+    with pytest.raises(MalformedResponse, match=r"^auth/kubernetes/login: "):
         kubernetes.login(client, "kubernetes", "app", "x", NOW)
 
 

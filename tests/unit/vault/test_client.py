@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def test_final_trouble_is_not_tried_again(status: int) -> None:
     with pytest.raises(RequestRejected) as raised:
         client.request("GET", "a/b")
     assert (raised.value.status, raised.value.path, raised.value.details) == (status, "a/b", ("no",))
-    assert isinstance(raised.value, SecretMissing) is (status == 404)
+    assert not isinstance(raised.value, SecretMissing)  # only who knows that it was a read can tell
     assert (len(transport.sent), clock.slept) == (1, [])
 
 
@@ -130,9 +131,12 @@ def test_where_a_redirect_leads(address: str, location: str, expected: str) -> N
     assert transport.sent[1].url == expected
 
 
-def test_second_redirect_is_an_error() -> None:
-    client, transport, _ = make_client([respond(307, location="/v1/b")])
-    with pytest.raises(RequestRejected, match="HTTP 307"):
+def test_second_redirect_is_an_error_that_names_where_both_lead() -> None:
+    answers = [respond(307, location=f"https://vault-{number}:8200/v1/a?secret=x") for number in (1, 2)]
+    client, transport, _ = make_client(answers)
+    with pytest.raises(
+        Unreachable, match=f"^a: {ADDRESS} redirects to vault-1:8200, and that to vault-2:8200; only one"
+    ):
         client.request("GET", "a")
     assert len(transport.sent) == 2
 
@@ -159,7 +163,7 @@ def test_redirect_that_is_not_followed(address: str, location: str, reason: str)
 
 def test_redirects_can_be_switched_off() -> None:
     client, transport, _ = make_client([respond(307, location="/v1/b"), OK], {"VAULT_DISABLE_REDIRECTS": "true"})
-    with pytest.raises(RequestRejected, match="HTTP 307"):
+    with pytest.raises(RequestRejected, match=r"VAULT_DISABLE_REDIRECTS forbids to follow \(HTTP 307\)"):
         client.request("GET", "a")
     assert len(transport.sent) == 1
 
@@ -242,13 +246,21 @@ def test_url_of_a_path(path: str, url: str) -> None:
 
 
 MALFORMED: list[tuple[str, Any, str]] = [
-    ("HTML", respond(200, b"<html>hunter2</html>", content_type="text/html; charset=utf-8"), "is text/html instead of"),
-    ("text", respond(200, b"hunter2"), "is something instead of"),
-    ("list", respond(200, ["hunter2"], content_type="application/json"), "is application/json instead of"),
-    ("string", respond(200, "hunter2"), "instead of a JSON object"),
-    ("number", respond(200, 5), "instead of a JSON object"),
-    ("half a document", respond(200, b'{"data": {"password": "hunter2"'), "instead of a JSON object"),
-    ("not UTF-8", respond(200, b'{"data": "\xff"}'), "instead of a JSON object"),
+    (
+        "HTML",
+        respond(200, b"<html>hunter2</html>", content_type="text/html; charset=utf-8"),
+        "is text/html instead of JSON",
+    ),
+    ("text", respond(200, b"hunter2"), "is not valid JSON;"),
+    ("list", respond(200, ["hunter2"], content_type="application/json"), "is JSON, but not an object"),
+    ("string", respond(200, "hunter2"), "is JSON, but not an object"),
+    ("number", respond(200, 5), "is JSON, but not an object"),
+    (
+        "half a document",
+        respond(200, b'{"data": {"password": "hunter2"', content_type="application/json"),
+        "is not valid JSON;",
+    ),
+    ("not UTF-8", respond(200, b'{"data": "\xff"}', content_type="Application/JSON; x=y"), "is not valid JSON"),
 ]
 
 
@@ -289,7 +301,12 @@ REJECTED: list[tuple[str, Any, str]] = [
     (
         "more words",
         respond(403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}),
-        "a: permission denied (HTTP 403): 1 error occurred: * permission denied",
+        "a: permission denied (HTTP 403)",
+    ),
+    (
+        "a list",
+        respond(403, {"errors": ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}),
+        "a: permission denied (HTTP 403): permission denied; invalid token",
     ),
     (
         "several",
@@ -320,6 +337,143 @@ def test_rejected(answer: Any, message: str) -> None:
     with pytest.raises(RequestRejected) as raised:
         client.request("GET", "a")
     assert str(raised.value) == message
+
+
+def test_server_that_never_stops_is_cut_short() -> None:
+    client, _, _ = make_client([respond(400, {"errors": ["long-secret " * 100_000] * 1000})])
+    with pytest.raises(RequestRejected) as raised:
+        client.request("PUT", "a", body=b'{"x":"long-secret"}')
+    assert "long" not in str(raised.value)
+    assert len(raised.value.details) == 10
+    assert len(str(raised.value)) < 6000
+
+
+def test_missing_path_names_the_namespace() -> None:
+    client, _, _ = make_client([respond(404)], {"VAULT_NAMESPACE": "team/x"})
+    with pytest.raises(RequestRejected, match=r"^a: nothing there in namespace team/x \(HTTP 404\)$"):
+        client.request("PUT", "a")
+
+
+HEADERS_WITH_SECRETS = {"VAULT_HEADERS": '{"X-Key":"hunter2-header"}', "VAULT_MFA": "duo:776655"}
+
+
+@pytest.mark.parametrize("repeated", ["hunter2-header", "776655", "hunter2-body", "hunter2-token", "hunter2-own"])
+def test_no_error_repeats_what_was_sent(repeated: str) -> None:
+    answer = respond(400, {"errors": [f"a {repeated} b"]})
+    client, _, _ = make_client([answer], HEADERS_WITH_SECRETS, token="hunter2-own")
+    with pytest.raises(RequestRejected, match=r"\(HTTP 400\): a \[hidden\] b$") as raised:
+        client.request("PUT", "a", body=b'{"x":["hunter2-body"]}', token="hunter2-token")
+    assert raised.value.details == ("a [hidden] b",)
+
+
+PLAIN_TO_TLS = [
+    b"Client sent an HTTP request to an HTTPS server.\n",
+    b"<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+]
+
+
+@pytest.mark.parametrize("body", PLAIN_TO_TLS)
+@pytest.mark.parametrize("name", ["VAULT_ADDR", "VAULT_AGENT_ADDR"])
+def test_plain_http_to_a_server_that_speaks_tls(body: bytes, name: str) -> None:
+    client, transport, _ = make_client([respond(400, body)], {name: "http://vault:8200"})
+    with pytest.raises(Unreachable, match=f"^a: http://vault:8200 speaks TLS: write https:// in {name}$") as raised:
+        client.request("PUT", "a", accept=(400,))
+    assert (raised.value.may_pass, len(transport.sent)) == (False, 1)
+
+
+def test_timeout_tells_the_whole_time_and_the_variable() -> None:
+    answers = [CUT, Unreachable("https://vault did not answer", timed_out=True)]
+    client, transport, clock = make_client(answers, {"VAULT_CLIENT_TIMEOUT": "3s"})
+    given = transport.answers
+
+    def spend(request: Any) -> Any:
+        clock.time += 1.5
+        return given(request)
+
+    transport.answers = spend
+    message = r"^a: https://vault did not answer within 3 s \(VAULT_CLIENT_TIMEOUT\)$"
+    with pytest.raises(Unreachable, match=message):
+        client.request("GET", "a")
+    assert len(transport.sent) == 2
+
+
+def test_tries_are_counted() -> None:
+    client, _, _ = make_client([CUT], {"VAULT_MAX_RETRIES": "2"})
+    with pytest.raises(Unreachable, match=r"^a: connection reset; tried 3 times$"):
+        client.request("GET", "a")
+
+
+def test_retries_are_told() -> None:
+    told: list[tuple[str, str, float, int]] = []
+    client, _, _ = make_client([CUT, respond(429, {"errors": ["hunter2"]}, retry_after="2"), OK])
+    client.on_retry = lambda *note: told.append(note)
+    client.request("GET", "a")
+    assert told == [("a", "connection reset", 0.125, 1), ("a", "HTTP 429", 2.0, 2)]
+
+
+def test_one_try_of_the_same_identity() -> None:
+    client, transport, _ = make_client([CUT], {"VAULT_CLIENT_TIMEOUT": "1s", "VAULT_RATE_LIMIT": "4:1"})
+    hasty = client.with_one_try(2.0)
+    assert hasty.limiter is client.limiter
+    with pytest.raises(Unreachable):
+        hasty.request("GET", "a")
+    assert transport.timeouts == [1.0]
+    assert transport.sent[0].headers["X-Vault-Token"] == "the-token"
+
+
+@pytest.mark.parametrize("spent", [0.5, 9.0])
+def test_no_request_is_sent_with_less_than_no_time(spent: float) -> None:
+    client, transport, clock = make_client([respond(307, location="/v1/b"), OK], {"VAULT_CLIENT_TIMEOUT": "2s"})
+    given = transport.answers
+
+    def spend(request: Any) -> Any:
+        clock.time += spent
+        return given(request)
+
+    transport.answers = spend
+    client.request("GET", "a")
+    assert transport.timeouts == [2.0, max(0.0, 2.0 - spent)]
+
+
+def test_waiting_for_the_rate_limit_takes_nothing_of_the_time() -> None:
+    client, transport, clock = make_client(
+        [OK] * 40 + [CUT, OK], {"VAULT_RATE_LIMIT": "4:1", "VAULT_CLIENT_TIMEOUT": "3s"}, chance=0.0
+    )
+    limiter = client.limiter
+    assert limiter is not None
+    for _ in range(40):  # as if as many others had taken their turns before
+        limiter.free_at += limiter.interval
+    client.request("GET", "a")
+    assert transport.timeouts == [3.0]
+    transport.answers = make_client([CUT, CUT, CUT, OK])[1].answers
+    limiter.free_at += 100.0
+    client.request("GET", "a")
+    assert transport.timeouts[1:] == [3.0] * 4
+    assert sum(clock.slept) > 100
+
+
+def test_rate_limiter_gives_no_moment_to_two_threads() -> None:
+    """The clock hands over to the other thread in the middle of the sum."""
+    clock = FakeClock()
+    limiter = RateLimiter((4.0, 1), clock)
+    inside = threading.Event()
+    entered: list[bool] = []
+    now = clock.now
+
+    def hand_over() -> float:
+        if other.ident is None:
+            other.start()
+            entered.append(inside.wait(0.2))  # the other one cannot come here, unless there is no lock
+        else:
+            inside.set()
+        return now()
+
+    other = threading.Thread(target=limiter.wait)
+    clock.now = hand_over  # type: ignore[method-assign]
+    limiter.wait()
+    other.join()
+    assert entered == [False]
+    assert clock.slept == [0.25]
 
 
 def test_rate_limit_spaces_requests_out() -> None:

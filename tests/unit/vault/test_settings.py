@@ -18,6 +18,9 @@ GOOD: list[tuple[dict[str, str], str, Any]] = [
     ({"VAULT_ADDR": "unix:///run/vault.sock"}, "address", "unix://%2Frun%2Fvault.sock"),
     ({"VAULT_ADDR": "http://a", "VAULT_AGENT_ADDR": "http://b"}, "address", "http://b"),
     ({"VAULT_ADDR": "http://a", "VAULT_AGENT_ADDR": ""}, "address", "http://a"),
+    ({"VAULT_ADDR": "http://a"}, "address_name", "VAULT_ADDR"),
+    ({"VAULT_ADDR": "http://a", "VAULT_AGENT_ADDR": "http://b"}, "address_name", "VAULT_AGENT_ADDR"),
+    ({"VAULT_ADDR": "http://v1"}, "address", "http://v1"),
     ({}, "namespace", ""),
     ({"VAULT_NAMESPACE": "/a/b/"}, "namespace", "a/b"),
     ({}, "timeout", 10.0),
@@ -57,6 +60,7 @@ BAD: list[tuple[str, str]] = [
     *(("VAULT_ADDR", text) for text in ("vault:8200", "ftp://vault", "http://", "http://vault:99999", "http://a b")),
     *(("VAULT_ADDR", text) for text in ("https://user:hunter2@vault", "http://vault?x=1", "http://vault/#x")),
     *(("VAULT_ADDR", text) for text in ("http://vault\udcff", "http://vaült", "unix://")),
+    *(("VAULT_ADDR", text) for text in ("http://vault/v1", "https://vault:8200/v1/", "https://vault/prefix/v1//")),
     ("VAULT_AGENT_ADDR", "agent"),
     *(("VAULT_CLIENT_TIMEOUT", text) for text in ("abc", "-1s", "1e3", "10 s", "9" * 30)),
     *(("VAULT_MAX_RETRIES", text) for text in ("x", "-1", "1.5", "1e3")),
@@ -85,7 +89,7 @@ BAD: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("name", "text"), BAD)
 def test_bad_value_names_the_variable(name: str, text: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} cannot be used: ") as raised:
+    with pytest.raises(ConfigurationError, match=f"^{name}: ") as raised:
         VaultSettings({name: text})
     assert "hunter2" not in str(raised.value)
 
@@ -116,7 +120,7 @@ def test_tls() -> None:
     ],
 )
 def test_bad_tls_value_names_the_variable(name: str, text: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} cannot be used: "):
+    with pytest.raises(ConfigurationError, match=f"^{name}: "):
         VaultSettings({name: text}).tls()
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.transport import make_client, path_of, respond
 from tests.fakes.vault import TOKEN, auth
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.vaultenv import identity
 from vault_secrets_webhook.vaultenv.identity import obtain_token
 
@@ -30,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def obtain(environ: dict[str, str]) -> tuple[str, FakeTransport]:
     client, transport, _ = make_client([respond(200, auth())], token="")
-    return obtain_token(client, environ), transport
+    return obtain_token(client, environ, Log()), transport
 
 
 ORDER: list[tuple[str, dict[str, str], str]] = [
@@ -89,6 +90,30 @@ def test_bad_file(folder: Path, name: str, content: bytes | None, message: str) 
     with pytest.raises(ConfigurationError, match=message) as raised:
         obtain({name: str(path)})
     assert "hunter2" not in str(raised.value)
+
+
+# What stands where a path should: the first two are a token and a JWT by mistake, "Bearer" and all.
+NO_PATHS = ["hvs.hunter2", "Bearer eyJhbGciOi.hunter2.x", "hunter2" * 100, "hunter2/hunter2+hunter2=", "~/hunter2"]
+
+
+@pytest.mark.parametrize("name", ["VAULT_TOKEN_FILE", "KUBERNETES_SERVICE_ACCOUNT_TOKEN", "VAULT_JWT_FILE"])
+@pytest.mark.parametrize("value", NO_PATHS)
+def test_what_is_no_path_is_not_shown(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} is not the path of a file that can be read: ") as raised:
+        obtain({name: value})
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["./gone", "../gone/token", "/gone"])
+def test_path_is_shown(path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be read: No such file or directory$") as raised:
+        obtain({"VAULT_TOKEN_FILE": path})
+    assert str(raised.value).startswith(f"VAULT_TOKEN_FILE: {path} cannot")
+
+
+def test_relative_path_needs_no_slash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert obtain({"VAULT_TOKEN_FILE": "file"})[0] == "of-file"
 
 
 def test_directory_is_no_token_file(folder: Path) -> None:
@@ -155,5 +180,5 @@ def test_login(folder: Path, environ: dict[str, str], path: str, fields: dict[st
 def test_unknown_method_is_refused_before_anything_is_sent(folder: Path) -> None:
     client, transport, _ = make_client([respond(200, auth())])
     with pytest.raises(ConfigurationError, match="VAULT_AUTH_METHOD 'ldap' is unknown"):
-        obtain_token(client, {"VAULT_AUTH_METHOD": "ldap"})
+        obtain_token(client, {"VAULT_AUTH_METHOD": "ldap"}, Log())
     assert transport.sent == []

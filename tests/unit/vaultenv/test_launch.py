@@ -83,14 +83,14 @@ def test_folder_that_may_not_be_searched(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_longest_variable() -> None:
-    check_sizes([b"x"], [b"A=" + b"x" * (LONGEST - 2)])
+    check_sizes("x", [], [b"A=" + b"x" * (LONGEST - 2)])
     with pytest.raises(Error, match=rf"^PASSWORD: {LONGEST + 1} bytes, but the kernel takes at most {LONGEST} for a"):
-        check_sizes([b"x"], [b"B=1", b"PASSWORD=".ljust(LONGEST + 1, b"x")])
+        check_sizes("x", [], [b"B=1", b"PASSWORD=".ljust(LONGEST + 1, b"x")])
 
 
 def test_nul_names_the_variable() -> None:
     with pytest.raises(Error, match=r"^PASSWORD: the value has a NUL byte in it") as raised:
-        check_sizes([b"x"], [b"PASSWORD=hunter2\0hunter2"])
+        check_sizes("x", [], [b"PASSWORD=hunter2\0hunter2"])
     assert "hunter2" not in str(raised.value)
 
 
@@ -107,9 +107,23 @@ def test_total(stack: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (stack, stack))
     assert launch.total_limit() == limit
     entries = [b"V%d=" % number + b"x" * 50_000 for number in range(limit // 50_012)]
-    check_sizes([b"x"], entries)
+    check_sizes("x", [], entries)
     with pytest.raises(Error, match=rf"the kernel takes at most {limit}; the largest variable is LARGE with 60006"):
-        check_sizes([b"x"], [*entries, b"LARGE=" + b"x" * 60_000])
+        check_sizes("x", [], [*entries, b"LARGE=" + b"x" * 60_000])
+
+
+def test_pointers_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many short strings, the pointers to them are the larger part."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+    check_sizes("x", [], [b"A="] * (128 * 1024 // 11 - 1))
+    with pytest.raises(Error, match="the kernel takes at most 131072"):
+        check_sizes("x", [], [b"A="] * (128 * 1024 // 11 + 1))
+
+
+def test_path_and_arguments_count() -> None:
+    long = "x" * 100_000
+    with pytest.raises(Error, match="the kernel takes at most"):
+        check_sizes(long, [long.encode()] * 60, [])
 
 
 @pytest.mark.parametrize(

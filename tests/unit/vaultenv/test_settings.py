@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.vaultenv.settings import Settings
+from vault_secrets_webhook.vaultenv.settings import Settings, wants_json
 
 GOOD: list[tuple[dict[str, str], str, Any]] = [
     ({}, "log_level", "info"),
@@ -52,3 +52,8 @@ def test_good_values(environ: dict[str, str], attribute: str, expected: Any) -> 
 def test_bad_value_names_the_variable(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name}: "):
         Settings({name: text})
+
+
+@pytest.mark.parametrize(("text", "expected"), [("true", True), ("0", False), ("", False), ("yes", False)])
+def test_form_of_the_log_is_known_whatever_else_is_wrong(text: str, expected: bool) -> None:
+    assert wants_json({"VAULT_JSON_LOG": text, "VAULT_LOG_LEVEL": "loud"}) is expected

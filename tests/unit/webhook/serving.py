@@ -14,7 +14,7 @@ import aiohttp
 import uvloop
 
 from vault_secrets_webhook.textlog import Log
-from vault_secrets_webhook.webhook.kube.lookup import NoCluster
+from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
 from vault_secrets_webhook.webhook.mutate.pod import PodMutation
 from vault_secrets_webhook.webhook.server import Timing, running_server

@@ -61,6 +61,9 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("an answer", json.dumps({**ENVELOPE, "response": {"uid": UID}}).encode(), "no request"),
     ("no uid", json.dumps({**ENVELOPE, "request": {}}).encode(), "uid"),
     ("empty uid", make_review(uid=""), "uid"),
+    ("no operation", json.dumps({**ENVELOPE, "request": {"uid": UID}}).encode(), "no known operation"),
+    ("empty operation", make_review(operation=""), "no known operation"),
+    ("operation in small letters", make_review(operation="create"), "CREATE, UPDATE, DELETE and CONNECT are known"),
 ]
 
 
@@ -72,10 +75,10 @@ def test_malformed(body: bytes, message: str) -> None:
 
 
 def test_malformed_shows_no_data(canary: str) -> None:
-    body = make_review(object={"metadata": canary}, dryRun=canary)
-    with pytest.raises(MalformedReview) as caught:
-        decode_review(body)
-    assert canary not in str(caught.value)
+    for body in (make_review(object={"metadata": canary}, dryRun=canary), make_review(operation=canary)):
+        with pytest.raises(MalformedReview) as caught:
+            decode_review(body)
+        assert canary not in str(caught.value)
 
 
 @given(st.binary(max_size=200))
@@ -129,11 +132,22 @@ def test_refused(code: int, reason: str) -> None:
     assert (verdict.reason, verdict.refusal, verdict.mutated) == (f"refused-{code}", "annotation x: no", False)
 
 
+def test_a_long_refusal_is_cut() -> None:
+    """What is refused may quote megabytes of the pod: neither user nor log gets them."""
+    verdict, _ = answer(make_review(), Refused("x" * 3_000_000))
+    message = json.loads(verdict.body)["response"]["status"]["message"]
+    assert message == verdict.refusal == "x" * 4095 + "…"
+
+
+def test_objects_that_could_not_be_read() -> None:
+    mutation = PodMutation([], [], [], "no-references", ["Secret shop/db: no"])
+    assert answer(make_review(), mutation)[0].unread == ["Secret shop/db: no"]
+
+
 SKIPPED: list[tuple[str, dict[str, Any], str]] = [
     ("update", {"operation": "UPDATE"}, "operation"),
     ("deletion", {"operation": "DELETE", "object": None}, "operation"),
     ("connection", {"operation": "CONNECT", "kind": {"kind": "PodExecOptions"}}, "operation"),
-    ("no operation", {"operation": ""}, "operation"),
     ("ephemeral container", {"operation": "UPDATE", "subResource": "ephemeralcontainers"}, "subresource"),
     ("binding", {"subResource": "binding", "kind": {"kind": "Binding"}}, "subresource"),
 ]
@@ -192,6 +206,9 @@ NAMES: list[tuple[str, dict[str, Any], str]] = [
     ("no object", {"object": None}, ""),
     ("no metadata", {"object": {}}, ""),
     ("metadata of a wrong type", {"object": {"metadata": 7}}, ""),
+    ("longest", {"name": "x" * 253}, "x" * 253),
+    ("too long", {"name": "x" * 254}, "x" * 252 + "…"),
+    ("too long in the object", {"object": {"metadata": {"generateName": "x" * 254}}}, "x" * 252 + "…"),
 ]
 
 

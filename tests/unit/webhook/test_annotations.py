@@ -8,13 +8,29 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.errors import ConfigurationError, Refused
-from vault_secrets_webhook.webhook.annotations import INJECTED, MUTATE, PREFIX, TABLE, Options, read_annotations
+from vault_secrets_webhook.webhook.annotations import (
+    INJECTED,
+    LATER_PREFIX,
+    MUTATE,
+    PREFIX,
+    TABLE,
+    Options,
+    Reading,
+    read_annotations,
+)
 from vault_secrets_webhook.webhook.settings import Settings
 
 SECOND = 1_000_000_000
 
 
 def read(given: dict[str, str], **environ: str) -> tuple[Options, list[str]]:
+    reading = read_all(given, **environ)
+    reading.refuse_later()
+    reading.refusals.check()
+    return reading.options, reading.warnings
+
+
+def read_all(given: dict[str, str], **environ: str) -> Reading:
     settings = Settings.from_environment(environ)
     return read_annotations(given, settings.defaults, settings.policy)
 
@@ -141,7 +157,47 @@ def test_inactive_annotation_of_a_later_version_is_accepted(suffix: str) -> None
     assert read({PREFIX + suffix: "false"}) == read({})
 
 
-@pytest.mark.parametrize("key", [MUTATE, INJECTED, PREFIX + "vault-serviceaccount", "example.com/vault-addr"])
+def test_all_that_is_wrong_is_told_in_order() -> None:
+    given = {PREFIX + suffix: text for suffix, text, _, _ in REFUSALS[2:5]}
+    with pytest.raises(Refused) as caught:
+        read({**given, PREFIX + "vault-addr": "https://evil.example", PREFIX + "vault-skip-verify": "true"})
+    lines = str(caught.value).splitlines()
+    suffixes = ["run-as-user", "vault-client-timeout", "vault-addr", "vault-skip-verify"]
+    assert [line.split()[1].rstrip(":") for line in lines] == [PREFIX + suffix for suffix in suffixes]
+    assert (caught.value.code, caught.value.reason) == (403, "Forbidden")
+
+
+def test_what_is_wrong_counts_as_absent() -> None:
+    reading = read_all({PREFIX + "run-as-user": "x", PREFIX + "vault-addr": "https://evil", PREFIX + "vault-role": "r"})
+    assert reading.options == read_all({PREFIX + "vault-role": "r"}).options
+    assert len(reading.refusals.found) == 2
+
+
+def test_an_annotation_of_a_later_version_is_no_fault_yet() -> None:
+    reading = read_all({PREFIX + "vault-agent": "true", PREFIX + "vault-ct-configmap": ""})
+    assert reading.later == [PREFIX + "vault-agent"]
+    reading.refusals.check()
+
+
+@pytest.mark.parametrize("text", ["false", "SKIP", "Skip", " skip", "no"])
+def test_a_mutate_that_does_not_skip_warns(text: str) -> None:
+    _, warnings = read({MUTATE: text})
+    assert warnings == [f"annotation {MUTATE}: {text!r} has no effect; only skip leaves the pod alone"]
+
+
+@pytest.mark.parametrize("text", ["", "true"])
+def test_a_mutate_that_means_what_happens_is_silent(text: str) -> None:
+    assert read({MUTATE: text}) == read({})
+
+
+def test_annotations_of_the_other_webhook_warn_once() -> None:
+    given = {f"{LATER_PREFIX}{suffix}": "vault" for suffix in ("provider", "vault-addr")}
+    options, warnings = read(given)
+    assert options == read({})[0]
+    assert warnings == [f"annotations {LATER_PREFIX}... have no effect in this version: write {PREFIX}..."]
+
+
+@pytest.mark.parametrize("key", [INJECTED, PREFIX + "vault-serviceaccount", "example.com/vault-addr"])
 def test_known_and_foreign_annotations_change_nothing(key: str) -> None:
     assert read({key: "anything"}) == read({})
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.certificates import make_pair
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.certificate import Certificate, open_certificate
+from vault_secrets_webhook.webhook.certificate import Certificate, describe, open_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,12 @@ def pair(tmp_path: Path) -> Pair:
 
 def open_pair(pair: Pair) -> Certificate:
     return Certificate(str(pair.certificate), str(pair.key))
+
+
+def make_tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "of OpenSSL")
+    error.reason = reason
+    return error
 
 
 def served(certificate: Certificate, pair: Pair) -> bool:
@@ -57,10 +63,18 @@ def test_none_is_configured() -> None:
     assert open_certificate("", "") is None
 
 
-@pytest.mark.parametrize(("certificate", "key"), [("tls.crt", ""), ("", "tls.key")])
-def test_one_of_two(certificate: str, key: str) -> None:
-    with pytest.raises(ConfigurationError, match="TLS needs both"):
-        open_certificate(certificate, key)
+DESCRIPTIONS: list[tuple[str, Exception, str]] = [
+    ("no reason", ssl.SSLError(9, "PEM lib"), "not a certificate chain and its key in PEM form"),
+    ("known reason", make_tls_error("NO_START_LINE"), "one of them is not a PEM file"),
+    ("other reason", make_tls_error("CA_MD_TOO_WEAK"), "ca md too weak"),
+    ("of the system", FileNotFoundError(2, "No such file or directory"), "No such file or directory"),
+    ("odd name", ValueError("embedded null byte"), "it cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), [row[1:] for row in DESCRIPTIONS], ids=[row[0] for row in DESCRIPTIONS])
+def test_description(error: Exception, expected: str) -> None:
+    assert describe(error) == expected
 
 
 def test_unreadable(pair: Pair) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import ssl
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pytest
 from tests.fakes.certificates import make_pair
 from tests.unit.webhook.serving import (
     GET,
+    PATIENCE,
     POST,
     QUICK,
     add_label,
@@ -28,6 +30,7 @@ from vault_secrets_webhook.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vault_secrets_webhook.webhook.admission import Review, Verdict
     from vault_secrets_webhook.webhook.mutate.pod import PodMutation
     from vault_secrets_webhook.webhook.server import Server
 
@@ -42,13 +45,93 @@ async def test_slow_body() -> None:
         assert b"did not arrive within 0.05 seconds" in answer
 
 
+@in_loop
+async def test_a_body_that_is_announced_too_large_is_not_waited_for() -> None:
+    timing = msgspec.structs.replace(QUICK, body=PATIENCE)
+    async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
+        writer.write(POST % (8 * 1024 * 1024 + 1))
+        assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
+
+
+EXPECTING = POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-Continue\r\n\r\n")
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@in_loop
+async def test_a_client_that_waits_to_be_asked_for_the_body() -> None:
+    review = make_review()
+    async with serving() as (server, _), connected(server) as (reader, writer):
+        for _ in range(2):  # the connection goes on as any other
+            writer.write(EXPECTING % len(review))
+            assert await reader.readexactly(len(INTERIM)) == INTERIM
+            writer.write(review)
+            header = await reader.readuntil(b"\r\n\r\n")
+            assert header.startswith(b"HTTP/1.1 200 ")
+            await reader.readexactly(int(header.partition(b"Content-Length: ")[2].partition(b"\r")[0]))
+
+
+@in_loop
+async def test_own_fault_behind_the_interim_answer() -> None:
+    """That one does not count as an answer that has begun."""
+
+    def fail(review: Review, verdict: Verdict) -> None:
+        raise KeyError
+
+    review = make_review()
+    async with serving() as (server, _), connected(server) as (reader, writer):
+        server.endpoints.log_verdict = fail  # type: ignore[method-assign]
+        writer.write(EXPECTING % len(review))
+        await reader.readexactly(len(INTERIM))
+        writer.write(review)
+        assert (await reader.read()).startswith(b"HTTP/1.1 500 ")
+
+
+NOT_ASKED: list[tuple[str, bytes, bytes]] = [
+    ("too large", EXPECTING % (8 * 1024 * 1024 + 1), b"HTTP/1.1 413 "),
+    ("nothing at the path", EXPECTING.replace(b"/pods", b"/elsewhere") % 9, b"HTTP/1.1 404 "),
+    ("body is there", EXPECTING.replace(b": x", b": x\r\nConnection: close") % 2 + b"{}", b"HTTP/1.1 400 "),
+    ("without expectation", POST % 9, b"HTTP/1.1 408 "),
+    ("another expectation", EXPECTING.replace(b"100-Continue", b"wonders") % 9, b"HTTP/1.1 408 "),
+    ("client of old", EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0") % 9, b"HTTP/1.0 408 "),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected"), [row[1:] for row in NOT_ASKED], ids=[row[0] for row in NOT_ASKED])
+def test_nobody_is_asked_for_a_body_in_vain(sent: bytes, expected: bytes) -> None:
+    async def check() -> None:
+        timing = msgspec.structs.replace(QUICK, body=0.05)
+        async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
+            writer.write(sent)
+            assert (await reader.read()).startswith(expected)
+
+    in_loop(check)()
+
+
+@in_loop
+async def test_idle_connections_are_not_waited_for() -> None:
+    timing = msgspec.structs.replace(QUICK, linger=2 * PATIENCE)
+    async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
+        writer.write(GET)
+        await reader.readuntil(b"ok\n")
+        await server.close()
+        assert await reader.read() == b""
+
+
 @pytest.mark.parametrize("sent", [b"P", b"POST /pods HTTP/1.1\r\nHost: x\r\n"], ids=["first byte", "half a header"])
 def test_slow_header(sent: bytes) -> None:
     async def check() -> None:
         timing = msgspec.structs.replace(QUICK, header=0.05)
         async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
             writer.write(sent)
-            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+            header, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert header.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            assert {b"Connection: close", b"Content-Length: %d" % len(body)} <= set(header.split(b"\r\n"))
+            document = json.loads(body)
+            assert (document["kind"], document["code"], document["reason"]) == ("Status", 408, "Timeout")
+            assert b"aiohttp" not in header
+            registry = server.endpoints.metrics.registry
+            labels = {"code": "408"}
+            assert registry.get_sample_value("vault_secrets_webhook_rejected_requests_total", labels) == 1.0
 
     in_loop(check)()
 
@@ -114,7 +197,7 @@ async def test_connection_cut_in_the_middle_of_the_body(capfd: pytest.CaptureFix
         assert status == 200
     log = capfd.readouterr().err
     assert "level=ERROR" not in log
-    assert "level=WARN" not in log
+    assert "a library reports" not in log
 
 
 NOT_HTTP: list[tuple[str, bytes]] = [

@@ -14,8 +14,8 @@ import yaml
 
 from tests.fakes.certificates import make_pair
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.kube.config import find_cluster
 from vault_secrets_webhook.webhook.kube.credentials import TokenFile
+from vault_secrets_webhook.webhook.kube.discovery import find_cluster
 from vault_secrets_webhook.webhook.kube.plugin import ExecPlugin
 
 if TYPE_CHECKING:

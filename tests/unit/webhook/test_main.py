@@ -28,6 +28,7 @@ class Webhook:
         environment = {**CLEAN, "LISTEN_ADDRESS": "127.0.0.1:0", "ENABLE_JSON_LOG": "true", **variables}
         self.process = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True)
         self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.messages: list[str] = []
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -40,6 +41,7 @@ class Webhook:
         """Wait for a line of the log."""
         while True:
             line = self.lines.get(timeout=30)
+            self.messages.append(line["msg"])
             if line["msg"] == message:
                 return line
 
@@ -78,6 +80,26 @@ def test_signals(webhook: Webhook, number: signal.Signals) -> None:
     webhook.process.send_signal(number)
     webhook.expect("stopped")
     assert webhook.process.wait(timeout=30) == 0
+
+
+def test_settings_that_mean_nothing_here(canary: str) -> None:
+    """They mean something to Bank-Vaults' webhook: who brings them along is told, and not what they hold."""
+    variables = {
+        "VAULT_TOKEN": canary,
+        "DEFAULT_IMAGE_PULL_SECRET": "pull",
+        "PROVIDER": "bao",
+        "LISTEN_ADDRESS": "8443",
+    }
+    ended = subprocess.run(COMMAND, env={**CLEAN, **variables}, capture_output=True, check=False, text=True, timeout=60)
+    lines = [line for line in ended.stderr.splitlines() if "level=WARN" in line and "a setting has no effect" in line]
+    found = [line.partition(" setting=")[2].partition(" ")[0] for line in lines]
+    assert sorted(found) == ["DEFAULT_IMAGE_PULL_SECRET", "PROVIDER", "VAULT_TOKEN"]
+    assert canary not in ended.stderr
+
+
+def test_settings_are_not_warned_about_without_a_reason(webhook: Webhook) -> None:
+    webhook.expect("serving")
+    assert "a setting has no effect" not in webhook.messages
 
 
 WRONG: list[tuple[str, dict[str, str], str]] = [

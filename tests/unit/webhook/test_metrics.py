@@ -88,6 +88,16 @@ def test_names_from_requests_do_not_add_up() -> None:
     assert len(metrics._children) == MOST_NAMESPACES
 
 
+def test_what_cannot_be_a_namespace_is_not_kept() -> None:
+    metrics = Metrics()
+    for namespace in ("n" * 63, "n" * 64, "n" * 1_000_000):
+        metrics.observe_review("v1", msgspec.structs.replace(POD, namespace=namespace), LEFT, 0.001)
+    labels = {**LABELS, "mutated": "false"}
+    assert count(metrics, f"{DURATION}_count", {**labels, "resource_namespace": "n" * 63}) == 1.0
+    assert count(metrics, f"{DURATION}_count", {**labels, "resource_namespace": "other"}) == 2.0
+    assert len(metrics.render()) < 100_000
+
+
 def test_text() -> None:
     metrics = Metrics()
     metrics.observe_review("v1beta1", POD, INJECTED, 0.001)

@@ -24,14 +24,14 @@ from tests.unit.webhook.serving import (
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.lookup import NoCluster
+from vault_secrets_webhook.webhook.kube.objects import NoCluster
+from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+from vault_secrets_webhook.webhook.mutate.pod import PodMutation
 from vault_secrets_webhook.webhook.server import running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from vault_secrets_webhook.webhook.mutate.pod import PodMutation
 
 MIB = 1024 * 1024
 
@@ -101,6 +101,7 @@ def test_rejected(method: str, path: str, body: bytes, headers: dict[str, str], 
             document = await response.json()
             assert message in document.pop("message")
             assert response.status == code
+            assert response.headers.get("Allow") == (message if code == 405 else None)
             assert document.pop("reason")
             assert document == {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
             metrics = server.endpoints.metrics
@@ -110,6 +111,45 @@ def test_rejected(method: str, path: str, body: bytes, headers: dict[str, str], 
             )
 
     in_loop(check)()
+
+
+@in_loop
+async def test_rejected_requests_are_logged_once_in_a_while(canary: str, capfd: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    async with serving() as (server, session):
+        server.endpoints.rejections.clock = lambda: now
+        for seconds in (0.0, 1.0, 9.9, 10.0):
+            now = seconds
+            await post(session, f"{server.url}/pods", b'{"uid":"%s"' % canary.encode())
+        await post(session, f"{server.url}/{canary}", b"")
+    log = capfd.readouterr().err
+    lines = [line.partition("level=WARN ")[2] for line in log.splitlines() if "a request was rejected" in line]
+    assert [line.partition(" error=")[0] for line in lines] == [
+        f'msg="a request was rejected" status={code}' for code in (400, 400, 404)
+    ]
+    assert [line.rpartition(" ")[2] for line in lines] == ["times=1", "times=3", "times=1"]
+    assert "the body is not an AdmissionReview" in lines[0]
+    assert canary not in log
+
+
+@in_loop
+async def test_our_own_failures_are_not_logged_as_rejected(capfd: pytest.CaptureFixture[str]) -> None:
+    async def fail(pod: bytes, namespace: str) -> PodMutation:
+        raise KubernetesError("no")
+
+    async with serving(mutate=fail) as (server, session):
+        await post(session, f"{server.url}/pods", make_review())
+    log = capfd.readouterr().err
+    assert "a pod could not be reviewed" in log
+    assert "rejected" not in log
+
+
+@in_loop
+async def test_plain_http_is_warned_about(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with serving():
+        assert 'level=WARN msg="reviews are served over plain HTTP' in capfd.readouterr().err
+    async with serving(make_pair(tmp_path)):
+        assert "plain HTTP" not in capfd.readouterr().err
 
 
 @in_loop
@@ -161,6 +201,51 @@ async def test_mutated_is_logged_once(capfd: pytest.CaptureFixture[str]) -> None
     lines = [line for line in capfd.readouterr().err.splitlines() if "pod " in line]
     assert len(lines) == 1
     assert 'msg="pod mutated" namespace=shop pod=web- containers=app reason=injected' in lines[0]
+
+
+LONG = "x" * 100_000
+
+
+@in_loop
+async def test_lines_of_the_log_are_bounded(capfd: pytest.CaptureFixture[str]) -> None:
+    """Names come from whoever sends reviews, and from pods that were not validated yet."""
+    outcomes: list[PodMutation | Exception] = [
+        PodMutation([PatchOperation("add", "/x", 1)], [], [LONG] * 1000, "injected", [LONG] * 1000),
+        Refused(LONG),
+        KubernetesError("no"),
+        KeyError("no"),
+        TimeoutError(),
+    ]
+
+    async def mutate(pod: bytes, namespace: str) -> PodMutation:
+        outcome = outcomes[int(json.loads(pod)["outcome"])]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async with serving(mutate=mutate) as (server, session):
+        for number in range(len(outcomes)):
+            review = make_review(uid=LONG, namespace=LONG, name=LONG, object={"outcome": number})
+            await post(session, f"{server.url}/pods", review)
+        assert LONG.encode() not in server.endpoints.metrics.render()
+    lines = [line for line in capfd.readouterr().err.splitlines() if "pod" in line]
+    assert len(lines) == len(outcomes) + 1
+    assert max(map(len, lines)) < 12_000
+    assert sum("and 980 more" in line for line in lines) == 2
+
+
+@in_loop
+async def test_objects_that_could_not_be_read(capfd: pytest.CaptureFixture[str]) -> None:
+    async def leave(pod: bytes, namespace: str) -> PodMutation:
+        return PodMutation([], [], [], "no-references", ["Secret db: RBAC", "ConfigMap c: RBAC"])
+
+    async with serving(mutate=leave) as (server, session):
+        await post(session, f"{server.url}/pods", make_review())
+        registry = server.endpoints.metrics.registry
+        assert registry.get_sample_value("vault_secrets_webhook_unread_objects_total") == 2.0
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "could not be read" in line]
+    assert "level=WARN" in line
+    assert 'namespace=shop pod=web- objects="Secret db: RBAC,ConfigMap c: RBAC"' in line
 
 
 @in_loop

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, VARIABLES, Settings
+from vault_secrets_webhook.webhook.policy import Policy
+from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, POLICY_VARIABLES, VARIABLES, Settings
 
 
 @pytest.mark.parametrize(
@@ -24,10 +25,6 @@ from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, VARIABLES, Set
         ({}, "log_level", "info"),
         ({"LOG_LEVEL": "debug"}, "log_level", "debug"),
         ({"ENABLE_JSON_LOG": "true"}, "json_log", True),
-        ({}, "vault_addr_allowlist", frozenset()),
-        ({"VAULT_ADDR_ALLOWLIST": "https://A/, http://b:1,"}, "vault_addr_allowlist", {"https://a", "http://b:1"}),
-        ({"VAULT_ALLOW_PRIVATE_ADDR": "1"}, "vault_allow_private_addr", True),
-        ({"VAULT_ALLOW_OBJECT_SKIP_VERIFY": "t"}, "vault_allow_object_skip_verify", True),
         ({}, "vault_env_cpu_request", "100m"),
         ({}, "vault_env_memory_request", "256Mi"),
         ({}, "vault_env_cpu_limit", "500m"),
@@ -43,12 +40,28 @@ def test_value(environ: dict[str, str], field: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("environ", "field", "expected"),
+    [
+        ({}, "allowed_addresses", frozenset()),
+        ({"VAULT_ADDR_ALLOWLIST": "https://A/, http://b:1,"}, "allowed_addresses", {"https://a", "http://b:1"}),
+        ({}, "allow_private", False),
+        ({"VAULT_ALLOW_PRIVATE_ADDR": "1"}, "allow_private", True),
+        ({}, "allow_skip_verify", False),
+        ({"VAULT_ALLOW_OBJECT_SKIP_VERIFY": "t"}, "allow_skip_verify", True),
+    ],
+)
+def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
+    assert getattr(Settings.from_environment(environ).policy, field) == expected
+
+
+@pytest.mark.parametrize(
     ("environ", "words"),
     [
         ({"ENABLE_JSON_LOG": "yes"}, "ENABLE_JSON_LOG: 'yes' is not a boolean"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a log level"),
         ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR: an address must be a URL"),
         ({"VAULT_ADDR_ALLOWLIST": "https://a,b"}, "VAULT_ADDR_ALLOWLIST: an address must be a URL"),
+        ({"VAULT_ALLOW_PRIVATE_ADDR": "yes"}, "VAULT_ALLOW_PRIVATE_ADDR: 'yes' is not a boolean"),
         ({"VAULT_ENV_CPU_LIMIT": "half"}, "VAULT_ENV_CPU_LIMIT: 'half' is not a quantity"),
         ({"VAULT_ENV_VOLUME_MEDIUM": "image"}, "VAULT_ENV_VOLUME_MEDIUM: 'image' is not a volume medium"),
         ({"TLS_CERT_FILE": "c"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
@@ -85,6 +98,11 @@ def test_the_policy_holds_what_the_operator_set() -> None:
 def test_a_token_has_no_place(canary: str) -> None:
     assert canary not in repr(Settings.from_environment({"VAULT_TOKEN": canary}))
     assert "VAULT_TOKEN" not in ALL_VARIABLES
+
+
+def test_no_rule_of_the_operator_stands_in_two_places() -> None:
+    assert not set(Settings.__struct_fields__) & {variable.field for variable in POLICY_VARIABLES}
+    assert {variable.field for variable in POLICY_VARIABLES} < set(Policy.__struct_fields__)
 
 
 def test_every_field_has_a_variable() -> None:

@@ -106,6 +106,9 @@ def test_no_proxy(no_proxy: str, url: str, is_excluded: bool) -> None:
 @pytest.mark.parametrize(
     ("environ", "forced", "name"),
     [
+        ({}, "hunter2:hunter2@://proxy", "VAULT_HTTP_PROXY"),
+        ({}, "https://proxy", "only http:// proxies are supported, not https://"),
+        ({}, "SOCKS5://proxy", "only http:// proxies are supported, not SOCKS5://"),
         ({"HTTPS_PROXY": "http://user:hunter2@"}, "", "HTTPS_PROXY"),
         ({"HTTPS_PROXY": "http://user:hunter2@proxy:port"}, "", "HTTPS_PROXY"),
         ({"HTTPS_PROXY": "https://user:hunter2@proxy"}, "", "HTTPS_PROXY"),

@@ -71,6 +71,33 @@ def test_no_name_server_is_no_error(tmp_path: Path) -> None:
     assert srv.choose_target("vault.example", str(tmp_path / "none")) is None
 
 
+def test_silent_name_servers_have_the_time_that_is_given_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [100.0], []
+
+    def be_silent(address: str, port: int, question: bytes, seconds: float) -> bytes:
+        asked.append((address, seconds))
+        now[0] += seconds
+        raise TimeoutError
+
+    monkeypatch.setattr(srv, "monotonic", lambda: now[0])
+    monkeypatch.setattr(srv, "ask", be_silent)
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("".join(f"nameserver 192.0.2.{number}\n" for number in range(1, 4)))
+    assert srv.choose_target("vault.example", str(conf), seconds=3.0) is None
+    assert asked == [("192.0.2.1", 2.0), ("192.0.2.2", 1.0)]
+
+
+def test_silent_name_server_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        conf = tmp_path / "resolv.conf"
+        conf.write_text(f"nameserver [127.0.0.1]:{server.getsockname()[1]}\n")
+        assert srv.choose_target("vault.example", str(conf), seconds=0.1) is None
+        assert b"vault" in server.recv(512)
+
+
 QUESTION = srv.encode_question("_http._tcp.v.example", b"\x12\x34")
 GOOD = answer(QUESTION, [(1, 2, 3, "a.example")])
 

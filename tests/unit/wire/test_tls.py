@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
+import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes.server import FakeServer, Raw, Reply
-from vault_secrets_webhook.errors import ConfigurationError, Unreachable
+from tests.fakes.transport import FakeClock
+from vault_secrets_webhook.errors import ConfigurationError, MalformedResponse, Unreachable
+from vault_secrets_webhook.vault.client import Client
+from vault_secrets_webhook.vault.settings import VaultSettings
+from vault_secrets_webhook.wire import tls
 from vault_secrets_webhook.wire.blocking import BlockingTransport
 from vault_secrets_webhook.wire.message import Request
-from vault_secrets_webhook.wire.tls import TLSSettings
+from vault_secrets_webhook.wire.proxy import ProxySettings
+from vault_secrets_webhook.wire.tls import TLSSettings, build_context
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -125,18 +132,91 @@ def test_client_certificate(authority: Authority) -> None:
 def test_old_protocols_are_not_spoken(authority: Authority) -> None:
     context = authority.server_context("127.0.0.1")
     force_old_protocol(context)
+    settings = TLSSettings(ca_file=str(authority.ca_file))
+    ours = build_context(settings, {})
+    assert ours.minimum_version == ssl.TLSVersion.TLSv1_2
+    ours.set_ciphers("ALL:@SECLEVEL=0")  # else OpenSSL's own level refuses them, whatever our least version is
+    transport = BlockingTransport(settings)
+    transport.context = ours, ""
     with FakeServer(lambda _: Reply(), tls=context) as server, pytest.raises(Unreachable, match=r"TLS with .* failed"):
-        get(server, ca_file=str(authority.ca_file))
+        transport.send(Request("GET", f"https://127.0.0.1:{server.port}/"), LONG)
 
 
 def force_old_protocol(context: ssl.SSLContext) -> None:
-    import ssl
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+
+def test_settings_are_read_once_and_when_tls_is_started(server: FakeServer, authority: Authority) -> None:
+    read: list[TLSSettings] = []
+
+    def settings() -> TLSSettings:
+        read.append(TLSSettings(ca_file=str(authority.ca_file), server_name="vault.example.com"))
+        return read[-1]
+
+    with FakeServer(lambda _: Reply(200, b"plain")) as plain:
+        transport = BlockingTransport(settings)
+        transport.prepare(plain.address)
+        assert transport.send(Request("GET", plain.address), LONG).body == b"plain"
+        assert read == []
+    for method in ("PUT", "PUT", "GET"):
+        assert transport.send(Request(method, f"https://127.0.0.1:{server.port}/"), LONG).body == b"ok"
+    assert len(read) == 1
+    transport.close()
+
+
+@pytest.mark.parametrize("kind", ["http", "unix"])
+def test_redirect_to_tls_heeds_the_settings(
+    server: FakeServer, authority: Authority, tmp_path: Path, kind: str
+) -> None:
+    environ = {"VAULT_CACERT": str(authority.ca_file), "VAULT_TLS_SERVER_NAME": "vault.example.com"}
+    away = Reply(307, headers={"Location": f"https://127.0.0.1:{server.port}/v1/a"})
+    with FakeServer(lambda _: away, path=tmp_path / "vault.sock" if kind == "unix" else None) as plain:
+        settings = VaultSettings({**environ, "VAULT_ADDR": plain.address})
+        transport = BlockingTransport(settings.tls)
+        with pytest.raises(MalformedResponse, match="is text/plain instead of JSON"):  # which the other server gives
+            Client(settings, transport, FakeClock()).request("GET", "a")
+        transport.close()
+
+
+def test_context_is_made_once_for_all_threads(
+    server: FakeServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    both = threading.Event()
+    build = tls.build_context
+
+    def build_slowly(settings: TLSSettings, environ: dict[str, str]) -> Any:
+        made.append(settings)
+        both.set() if len(made) > 1 else both.wait(0.2)  # a second one cannot come here, unless there is no lock
+        return build(settings, environ)
+
+    monkeypatch.setattr(tls, "build_context", build_slowly)
+    transport = BlockingTransport(TLSSettings(ca_file=str(authority.ca_file)))
+    request = Request("GET", f"https://127.0.0.1:{server.port}/")
+    threads = [threading.Thread(target=transport.send, args=(request, LONG)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    transport.close()
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("transport", "message"),
+    [
+        (BlockingTransport(TLSSettings(ca_file="/gone")), "VAULT_CACERT /gone cannot be read"),
+        (BlockingTransport(proxies=ProxySettings(forced="socks5://proxy")), "only http:// proxies are supported"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_found_before_a_request(transport: BlockingTransport, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        transport.prepare("https://vault:8200")
+    BlockingTransport(TLSSettings(ca_file="/gone")).prepare("http://vault:8200")
+    BlockingTransport(TLSSettings(ca_file="/gone")).prepare("unix:///run/vault.sock")
 
 
 def test_plain_server(authority: Authority) -> None:
@@ -172,7 +252,7 @@ def test_kept_connection_that_was_closed(authority: Authority) -> None:
     answer = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     with FakeServer(lambda _: answer, tls=authority.server_context("127.0.0.1")) as server:
         transport = BlockingTransport(TLSSettings(ca_file=str(authority.ca_file)))
-        request = Request("PUT", f"https://127.0.0.1:{server.port}/", body=b"x" * 300_000)
+        request = Request("GET", f"https://127.0.0.1:{server.port}/", body=b"x" * 300_000)
         assert [transport.send(request, LONG).body for _ in range(3)] == [b"ok"] * 3
         transport.close()
         assert len(server.asked) == 3
@@ -188,8 +268,12 @@ def test_large_body_both_ways(authority: Authority) -> None:
 
 BAD: list[tuple[str, dict[str, str], str]] = [
     ("no CA file", {"ca_file": "FOLDER/gone"}, r"VAULT_CACERT .*/gone cannot be read: No such file"),
-    ("CA file is none", {"ca_file": "FOLDER/README"}, r"VAULT_CACERT .*/README cannot be used: it is not PEM"),
-    ("CA bytes are none", {"ca_bytes": "hunter2"}, "VAULT_CACERT_BYTES cannot be used: it is not PEM"),
+    (
+        "CA file is none",
+        {"ca_file": "FOLDER/README"},
+        r"VAULT_CACERT .*/README cannot be used: it holds no certificate in PEM form",
+    ),
+    ("CA bytes are none", {"ca_bytes": "hunter2"}, "VAULT_CACERT_BYTES cannot be used: it holds no certificate in PEM"),
     ("no CA directory", {"ca_path": "FOLDER/gone"}, "VAULT_CAPATH .*/gone cannot be read: No such file"),
     ("CA directory without any", {"ca_path": "FOLDER/empty"}, "VAULT_CAPATH .*/empty has no certificate in it"),
     (
@@ -210,12 +294,12 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     (
         "key of another certificate",
         {"client_cert": "FOLDER/client.crt", "client_key": "FOLDER/other.key"},
-        "the client certificate .* cannot be used: it is not PEM, or they do not match",
+        "the client certificate .* cannot be used: .*, or they do not belong together",
     ),
     (
         "encrypted key",
         {"client_cert": "FOLDER/locked.crt", "client_key": "FOLDER/locked.key"},
-        "the client certificate .* cannot be used",
+        "the client certificate .* cannot be used: .* the key is encrypted",
     ),
 ]
 

@@ -5,8 +5,9 @@ Source: https://developer.hashicorp.com/vault/api-docs/auth/kubernetes#login and
 
 from __future__ import annotations
 
-from vault_secrets_webhook.errors import RequestRejected
+from vault_secrets_webhook.errors import RequestRejected, Unreachable, VaultError
 from vault_secrets_webhook.vault import api
+from vault_secrets_webhook.vault.client import fold_list
 from vault_secrets_webhook.wire.jsontext import loads
 
 TYPE_CHECKING = False
@@ -15,24 +16,31 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.wire.jsontext import JSON
 
 CLOCK_TOLERANCE = 60
-BLOTTED_START = 30  # characters; the first parts of all JWTs are much alike
+REFUSED = frozenset((400, 403))  # where the JWT or the role can be the reason
 
 
 def login(client: Client, mount: str, role: str, jwt: str, unix_time: float) -> api.Auth:
-    """Log in; `unix_time` is only used to explain a failure. Raises RequestRejected with role, mount and likely cause."""
+    """Log in; `unix_time` is only used to explain a failure. Raises VaultError with role, mount and likely cause."""
+    what = f"login as role {role!r} at auth/{mount} failed"
     try:
         return api.login(client, mount, {"role": role, "jwt": jwt})
     except RequestRejected as error:
-        # A server that repeats the JWT may have been cut short in it: what starts like it goes up to the end.
-        details = "; ".join(text.partition(jwt[:BLOTTED_START])[0] for text in error.details) or "no reason given"
-        raise RequestRejected(
-            f"login as role {role!r} at auth/{mount} failed (HTTP {error.status}): {details}" + explain(jwt, unix_time),
-            path=error.path,
-            status=error.status,
-        ) from None
+        if error.status in REFUSED:
+            reasons = "; ".join(map(fold_list, error.details)) or "no reason given"
+            text = f"{what} (HTTP {error.status}): {reasons}{describe_jwt(jwt, unix_time)}"
+        else:
+            text = f"{what}: {without_path(error)}"
+        raise RequestRejected(text, path=error.path, status=error.status, details=error.details) from None
+    except Unreachable as error:
+        text = f"{what}: {without_path(error)}"
+        raise Unreachable(text, path=error.path, may_pass=error.may_pass, timed_out=error.timed_out) from None
 
 
-def explain(jwt: str, unix_time: float) -> str:
+def without_path(error: VaultError) -> str:
+    return str(error).removeprefix(f"{error.path}: ")
+
+
+def describe_jwt(jwt: str, unix_time: float) -> str:
     """Say of whom the JWT is, and whether its times fit this machine's clock; empty when it cannot be read."""
     claims = read_claims(jwt)
     words = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
 from vault_secrets_webhook.webhook.values import show
 
 from .volume import EXECUTABLE
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 # Ours, and those of the webhook that we may be installed beside during a migration.
 EXECUTABLES = frozenset((EXECUTABLE, "/vault/secret-init", "/bao/secret-init", "/aws/secret-init"))
 
+NO_COMMAND = (
+    "container {} has no command: write the image's ENTRYPOINT into `command` (and CMD into `args`), because this version"
+    " does not look into images"
+)
+NO_COMMAND_OF_ANY = (
+    f"annotation {VAULT_ENV_FROM_PATH} is for every container, and container {{}} has no command: write the image's"
+    " ENTRYPOINT into `command`; or, if the container is not yours to change, leave the annotation out and give the"
+    " others variables like vault:PATH#KEY"
+)
+
 # Path below a container -> what kubelet runs there.
 HANDLERS: tuple[tuple[str, Callable[[Container], Handler | None]], ...] = (
     ("livenessProbe", lambda of: of.liveness_probe),
@@ -28,30 +39,30 @@ HANDLERS: tuple[tuple[str, Callable[[Container], Handler | None]], ...] = (
 )
 
 
-def is_wrapped(container: Container, marked: Collection[str]) -> bool:
+def is_wrapped(container: Container, marked: Collection[str], *, has_copier: bool) -> bool:
     """Tell whether vault-env, or what does the same for another webhook, starts the container's command.
 
-    `marked` are the containers that we once wrapped. One of them may have got another wrapper around ours since, so
-    in these the executable may stand anywhere. The mark alone proves nothing: it may have been copied from a pod to
-    the template of another one.
+    `marked` are the containers that we once wrapped; `has_copier` tells that the pod has a container already that
+    copies the executable, ours or that of a webhook which leaves no mark. Then the command may have got another
+    wrapper around since, so the executable may stand anywhere. The mark alone proves nothing: it may have been copied
+    from a pod to the template of another one.
     """
     command = container.command or ()
     if command and command[0] in EXECUTABLES:
         return True
-    return container.name in marked and not EXECUTABLES.isdisjoint((*command, *(container.args or ())))
+    return (has_copier or container.name in marked) and not EXECUTABLES.isdisjoint((*command, *(container.args or ())))
 
 
-def wrap_command(patch: Patch, path: str, container: Container) -> None:
+def wrap_command(patch: Patch, path: str, container: Container, *, is_forced: bool) -> None:
     """Have vault-env start the command of the container at `path`.
 
-    Raises Refused for a container without one: what its image would run is not known to this version. `$(NAME)` in
-    command and arguments stays, kubelet expands it in arguments as well.
+    Raises Refused for a container without one: what its image would run is not known to this version. `is_forced`
+    tells that from-path has every container wrapped. `$(NAME)` in command and arguments stays, kubelet expands it in
+    arguments as well.
     """
     if not container.command:
-        raise Refused(
-            f"container {show(container.name or '')} has no command: write the image's ENTRYPOINT into `command`"
-            " (and CMD into `args`), because this version does not look into images"
-        )
+        name = show(container.name or "")
+        raise Refused((NO_COMMAND_OF_ANY if is_forced else NO_COMMAND).format(name))
     patch.replace(f"{path}/command", [EXECUTABLE])
     patch.add(f"{path}/args", [*container.command, *(container.args or ())])
 

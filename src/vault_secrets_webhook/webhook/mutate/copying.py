@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import RUN_AS_NON_ROOT, RUN_AS_USER, TOKEN_AUTH_MOUNT
+
+from .spec import SecurityContext
 from .volume import FOLDER, TOKEN_FILE, find_free_name, normalize_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.settings import Settings
@@ -32,6 +36,8 @@ FOREIGN_COPYING = re.compile(
 )
 OWN_COPYING = frozenset((COPY_EXECUTABLE, COPY_EXECUTABLE_AND_MAKE_POINTS, COPY_TOKEN))
 TOKEN_LIMITS = {"cpu": "50m", "memory": "64Mi"}
+SAYS_NOTHING = SecurityContext()
+NOBODY = 65534  # the user that owns nothing: `nobody` of most distributions, the overflow id of the kernel
 SCRIPT, POINTS = 2, 4  # in the command: sh, -c, script, name, points
 
 
@@ -59,11 +65,10 @@ def find_copier(spec: PodSpec, before: int) -> Copier | None:
 
     It is known by what it does, not by its name: it may be another webhook's, and a name may be anybody's.
     """
-    volumes = {volume.name for volume in spec.volumes or ()}
     for container in (spec.init_containers or ())[:before]:
         if get_script(container) in {COPY_EXECUTABLE, COPY_EXECUTABLE_AND_MAKE_POINTS}:
             volume = find_shared_volume(container)
-            if volume and volume in volumes:
+            if volume and has_volume(spec, volume):
                 return Copier(volume, read_points(container.command or []))
     return None
 
@@ -78,55 +83,87 @@ def copies_token(spec: PodSpec, volume: str, before: int) -> bool:
     )
 
 
+def has_volume(spec: PodSpec, name: str) -> bool:
+    return any(volume.name == name for volume in spec.volumes or ())
+
+
 def find_shared_volume(container: Container) -> str:
     """Give the volume that the container has at `/vault`, empty when there is none."""
     mounts = container.volume_mounts or ()
     return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == FOLDER), "")
 
 
-def build_executable_copier(
-    spec: PodSpec, volume: str, points: Iterable[str], options: Options, settings: Settings
-) -> dict[str, Any]:
+class Circumstances(NamedTuple):
+    """What the copying containers of a pod have in common: the pod, their volume, and whom they run as."""
+
+    spec: PodSpec
+    volume: str
+    security_context: dict[str, Any]
+    options: Options
+
+
+def build_executable_copier(of: Circumstances, points: Iterable[str], settings: Settings) -> dict[str, Any]:
     """Make the init container that copies vault-env to the volume and makes mount points in it."""
     arguments = [COPY_EXECUTABLE_NAME, *map(escape_dollars, sorted(points))]
     has_points = len(arguments) > 1
+    requests = {"cpu": settings.vault_env_cpu_request, "memory": settings.vault_env_memory_request}
+    limits = {"cpu": settings.vault_env_cpu_limit, "memory": settings.vault_env_memory_limit}
     return {
-        "name": find_free_name(COPY_EXECUTABLE_NAME, list_container_names(spec)),
-        "image": options.vault_env_image,
-        "imagePullPolicy": options.vault_env_pull_policy,
+        "name": find_free_name(COPY_EXECUTABLE_NAME, list_container_names(of.spec)),
+        "image": of.options.vault_env_image,
+        "imagePullPolicy": of.options.vault_env_pull_policy,
         "command": ["sh", "-c", COPY_EXECUTABLE_AND_MAKE_POINTS, *arguments]
         if has_points
         else ["sh", "-c", COPY_EXECUTABLE],
-        "resources": {
-            "requests": {"cpu": settings.vault_env_cpu_request, "memory": settings.vault_env_memory_request},
-            "limits": {"cpu": settings.vault_env_cpu_limit, "memory": settings.vault_env_memory_limit},
-        },
-        "securityContext": build_security_context(spec, options),
-        "volumeMounts": [{"name": volume, "mountPath": FOLDER + "/"}],
+        "resources": leave_out_shared({"requests": requests, "limits": limits}, of.spec),
+        "securityContext": of.security_context,
+        "volumeMounts": [{"name": of.volume, "mountPath": FOLDER + "/"}],
     }
 
 
-def build_token_copier(spec: PodSpec, volume: str, source: tuple[str, str], options: Options) -> dict[str, Any]:
-    """Make the init container that copies a token file; `source` is the volume that holds it, and its name."""
+def build_token_copier(of: Circumstances, source: tuple[str, str]) -> dict[str, Any]:
+    """Make the init container that copies a token file; `source` is the volume that holds it, and its name.
+
+    Raises Refused when the pod has no such volume.
+    """
     token_volume, file = source
+    if not has_volume(of.spec, token_volume):
+        raise Refused(
+            f"annotation {TOKEN_AUTH_MOUNT}: the pod has no volume {token_volume}: add it, or name one of spec.volumes"
+        )
     return {
-        "name": find_free_name(COPY_TOKEN_NAME, list_container_names(spec)),
-        "image": options.vault_image,
-        "imagePullPolicy": options.vault_image_pull_policy,
+        "name": find_free_name(COPY_TOKEN_NAME, list_container_names(of.spec)),
+        "image": of.options.vault_image,
+        "imagePullPolicy": of.options.vault_image_pull_policy,
         "command": ["sh", "-c", COPY_TOKEN, COPY_TOKEN_NAME, escape_dollars(file)],
-        "resources": {"limits": TOKEN_LIMITS},
-        "securityContext": build_security_context(spec, options),
+        "resources": leave_out_shared({"limits": TOKEN_LIMITS}, of.spec),
+        "securityContext": of.security_context,
         "volumeMounts": [
-            {"name": volume, "mountPath": FOLDER + "/"},
+            {"name": of.volume, "mountPath": FOLDER + "/"},
             {"name": token_volume, "mountPath": TOKEN_FOLDER, "readOnly": True},
         ],
     }
 
 
-def build_security_context(spec: PodSpec, options: Options) -> dict[str, Any]:
-    """Make the security context of an injected container."""
-    pod_user = spec.security_context.run_as_user if spec.security_context else None
-    user = options.run_as_user or pod_user
+def leave_out_shared(amounts: dict[str, dict[str, str]], spec: PodSpec) -> dict[str, dict[str, str]]:
+    """Take out the resources that the pod has an amount of for all its containers together (KEP-2837).
+
+    Those of a container must fit into that, so ours would have it refused; without, a container takes from the pod's.
+    """
+    if spec.resources is None:
+        return amounts
+    shared = {*(spec.resources.requests or ()), *(spec.resources.limits or ())}
+    own = {kind: {name: of[name] for name in of if name not in shared} for kind, of in amounts.items()}
+    return {kind: of for kind, of in own.items() if of}
+
+
+def build_security_context(spec: PodSpec, served: Sequence[Container], options: Options) -> dict[str, Any]:
+    """Make the security context of injected containers; `served` are those that they are injected for.
+
+    Raises Refused when it would have to be root and must not.
+    """
+    contexts = [one.security_context or SAYS_NOTHING for one in served]
+    user, is_non_root = choose_user(spec.security_context or SAYS_NOTHING, contexts, options)
     context: dict[str, Any] = {
         "allowPrivilegeEscalation": options.allow_privilege_escalation,
         "readOnlyRootFilesystem": options.readonly_root_fs,
@@ -137,9 +174,37 @@ def build_security_context(spec: PodSpec, options: Options) -> dict[str, Any]:
         context["runAsUser"] = user
     if options.run_as_group:
         context["runAsGroup"] = options.run_as_group
-    if options.run_as_non_root or user:
+    if is_non_root:
         context["runAsNonRoot"] = True
     return context
+
+
+def choose_user(pod: SecurityContext, served: Sequence[SecurityContext], options: Options) -> tuple[int | None, bool]:
+    """Choose the user, None for that of the image, and tell whether `runAsNonRoot` is to be set.
+
+    The annotation's user wins, then the pod's, then the one that all served containers agree on. When these all say
+    `runAsNonRoot` and the pod does not, PodSecurity `restricted` asks it of ours too: as no image promises that it
+    does not start as root, and copying needs no user of a certain number, it is nobody then.
+    """
+    must_not_be_root = options.run_as_non_root or bool(pod.run_as_non_root)
+    user = options.run_as_user or pod.run_as_user
+    if user is None:
+        user = find_agreed_user(served)
+    if user is None and not must_not_be_root and all(one.run_as_non_root for one in served):
+        user = NOBODY
+    if user == 0 and must_not_be_root:
+        demand = f"annotation {RUN_AS_NON_ROOT} (or RUN_AS_NON_ROOT of the webhook)"
+        raise Refused(
+            "injected containers would run as root, the runAsUser of the pod's securityContext, which"
+            f" {demand if options.run_as_non_root else 'its runAsNonRoot'} forbids: set annotation {RUN_AS_USER}"
+        )
+    return user, options.run_as_non_root or bool(user)
+
+
+def find_agreed_user(served: Sequence[SecurityContext]) -> int | None:
+    """Find the user that all containers have; root is not passed on."""
+    user = served[0].run_as_user
+    return user if user and all(one.run_as_user == user for one in served) else None
 
 
 def list_container_names(spec: PodSpec) -> Collection[str]:

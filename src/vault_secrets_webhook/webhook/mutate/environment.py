@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .spec import Container
 
 LOG_LEVEL = "VAULT_LOG_LEVEL"
+write_duration = lru_cache(64)(format_duration)  # of numbers only: what annotations say as text is never kept
 
 
 class Context(NamedTuple):
@@ -45,7 +46,7 @@ TABLE: tuple[tuple[str, Callable[[Context], str | None]], ...] = (
     ("VAULT_IGNORE_MISSING_SECRETS", lambda of: format_bool(of.options.vault_ignore_missing_secrets)),
     ("VAULT_ENV_PASSTHROUGH", lambda of: of.options.vault_env_passthrough),
     ("VAULT_JSON_LOG", lambda of: format_bool(of.options.enable_json_log)),
-    ("VAULT_CLIENT_TIMEOUT", lambda of: format_duration(of.options.vault_client_timeout)),
+    ("VAULT_CLIENT_TIMEOUT", lambda of: write_duration(of.options.vault_client_timeout)),
     (LOG_LEVEL, lambda of: of.options.log_level or None),
     ("VAULT_TRANSIT_KEY_ID", lambda of: of.options.transit_key_id or None),
     ("VAULT_TRANSIT_PATH", lambda of: of.options.transit_path or None),
@@ -54,17 +55,19 @@ TABLE: tuple[tuple[str, Callable[[Context], str | None]], ...] = (
     ("VAULT_CACERT", lambda of: of.certificate_file or None),
     ("VAULT_TOKEN_FILE", lambda of: of.token_file or None),
     ("VAULT_ENV_DAEMON", lambda of: "true" if of.options.vault_env_daemon else None),
-    ("VAULT_ENV_DELAY", lambda of: format_duration(of.options.vault_env_delay) if of.options.vault_env_delay else None),
+    ("VAULT_ENV_DELAY", lambda of: write_duration(of.options.vault_env_delay) if of.options.vault_env_delay else None),
     ("VAULT_ENV_FROM_PATH", lambda of: of.options.vault_env_from_path or None),
     ("VAULT_ENV_LOG_SERVER", lambda of: of.log_server or None),
 )
 NAMES = frozenset(name for name, _ in TABLE)
 
 
-@lru_cache(maxsize=256)
-def build_variables(context: Context) -> tuple[dict[str, str], ...]:
-    """Give the entries for `env`, the same for every container of a pod, and of the next pod like it."""
-    return tuple({"name": name, "value": text} for name, make in TABLE if (text := make(context)) is not None)
+def build_variables(context: Context) -> list[dict[str, str]]:
+    """Give the entries for `env`, the same for every container of a pod.
+
+    They are made anew for each pod and kept for none: what an annotation says may be long.
+    """
+    return [{"name": name, "value": text} for name, make in TABLE if (text := make(context)) is not None]
 
 
 def set_variables(patch: Patch, path: str, container: Container, variables: Sequence[dict[str, str]]) -> None:
@@ -79,6 +82,9 @@ def set_variables(patch: Patch, path: str, container: Container, variables: Sequ
     for index, present in enumerate(container.env or ()):
         if present.name in NAMES:
             existing.setdefault(present.name or "", []).append(index)
+    if not existing:  # the usual case
+        patch.append(f"{path}/env", container.env, variables)
+        return
     missing = []
     for variable in variables:
         places = existing.get(variable["name"])

@@ -44,8 +44,8 @@ class Patch:
             if values:
                 self.add(path, values)
             return
-        for value in values:
-            self.add(path + "/-", value)
+        end = path + "/-"
+        self.operations += [PatchOperation("add", end, value) for value in values]
 
     def prepend(self, path: str, existing: Sequence[object] | None, values: Sequence[Any]) -> None:
         """Insert at the start of a list that may be absent, null or empty. Indices into it change by this."""

@@ -14,18 +14,27 @@ import msgspec
 from vault_secrets_webhook.webhook.annotations import INJECTED, MUTATE, SKIP, read_annotations
 
 from .container import is_wrapped, wrap_command, wrap_handlers
-from .copying import build_executable_copier, build_token_copier, copies_token, find_copier, is_copying
+from .copying import (
+    Circumstances,
+    build_executable_copier,
+    build_security_context,
+    build_token_copier,
+    copies_token,
+    find_copier,
+    is_copying,
+)
 from .environment import Context, build_variables, set_variables
 from .patch import Patch, PatchOperation, escape
-from .sources import check_literals, find_references
+from .sources import Search, check_literals, find_references
 from .spec import Metadata, PodSpec, decode_pod
 from .volume import TOKEN_FILE, Volumes, add_mounts, list_mount_points, plan_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.annotations import Options, Reading
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.refusals import Refusals
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .spec import Container
@@ -33,6 +42,8 @@ if TYPE_CHECKING:
 WINDOWS = "windows"
 SYSTEM_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 DEFAULT_SERVICE_ACCOUNT = "default"
+# What an agent or consul-template of the webhook that we may be installed beside has its configuration from.
+FOREIGN_VOLUMES = frozenset(("vault-agent-config", "agent-configmap", "ct-configmap"))
 NOTHING = PodSpec()
 NO_METADATA = Metadata()
 
@@ -41,13 +52,15 @@ class PodMutation(msgspec.Struct, frozen=True):
     """What became of a pod.
 
     `injected` are container names. `reason` is one of a few words, for metrics and logs: `injected`,
-    `already-injected`, `no-references`, `skipped`, `windows`.
+    `already-injected`, `no-references`, `unread`, `skipped`, `windows`. `unread` are the optional objects that could
+    not be read, each with the reason, so that a container which takes its variables from them was left as it is.
     """
 
     patch: list[PatchOperation]
     warnings: list[str]
     injected: list[str]
     reason: str
+    unread: list[str] = []
 
 
 class Place(NamedTuple):
@@ -63,12 +76,13 @@ class Place(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A pod with containers to be changed."""
+    """A pod with containers to be changed. What cannot be done goes to the refusals."""
 
     spec: PodSpec
     options: Options
     settings: Settings
     chosen: list[Place]
+    refusals: Refusals
 
 
 async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: ObjectLookup) -> PodMutation:
@@ -83,19 +97,38 @@ async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: Obj
         return PodMutation([], [], [], "skipped")
     if is_windows(spec):
         return PodMutation([], [], [], "windows")
-    options, warnings = read_annotations(annotations, settings.defaults, settings.policy)
-    places = list_places(spec)
+    reading = read_annotations(annotations, settings.defaults, settings.policy)
+    search = Search(reading.refusals)
+    places, has_copier = list_places(spec)
     marked = frozenset(annotations.get(INJECTED, "").split(","))
-    wrapped = {place.path: place.name() for place in places if is_wrapped(place.container, marked)}
+    wrapped = {
+        place.path: place.name() for place in places if is_wrapped(place.container, marked, has_copier=has_copier)
+    }
     candidates = [place for place in places if place.path not in wrapped]
-    chosen = await choose(candidates, options, namespace, lookup)
+    chosen = await choose(candidates, reading.options, namespace, lookup, search)
+    patch, warnings = Patch(), reading.warnings + search.warnings
+    if chosen:
+        warnings += change_pod(patch, Job(spec, reading.options, settings, chosen, reading.refusals))
+    if reading.later:
+        warnings += judge_later(reading, spec, is_served=bool(wrapped) and not chosen)
+    reading.refusals.check()
     if not chosen:
-        return PodMutation([], warnings, [], "already-injected" if wrapped else "no-references")
+        reason = "unread" if search.unread else "already-injected" if wrapped else "no-references"
+        return PodMutation([], warnings, [], reason, list(search.unread))
     wrapped.update((place.path, place.name()) for place in chosen)
-    patch = Patch()
-    warnings += change_pod(patch, Job(spec, options, settings, chosen))
     mark_pod(patch, decoded.metadata, [wrapped[place.path] for place in places if place.path in wrapped])
-    return PodMutation(patch.operations, warnings, [place.name() for place in chosen], "injected")
+    return PodMutation(patch.operations, warnings, [place.name() for place in chosen], "injected", list(search.unread))
+
+
+def judge_later(reading: Reading, spec: PodSpec, *, is_served: bool) -> list[str]:
+    """Refuse annotations that ask for what a later version does, unless another webhook has done it already.
+
+    `is_served` tells that all containers with references start an executable like ours. Returns warnings.
+    """
+    if is_served or any(volume.name in FOREIGN_VOLUMES for volume in spec.volumes or ()):
+        return [f"annotation {key} has no effect in this version" for key in reading.later]
+    reading.refuse_later()
+    return []
 
 
 def is_windows(spec: PodSpec) -> bool:
@@ -106,27 +139,34 @@ def is_windows(spec: PodSpec) -> bool:
     return selector is not None and any(selector.get(label) == WINDOWS for label in SYSTEM_LABELS)
 
 
-def list_places(spec: PodSpec) -> list[Place]:
-    """Give all containers that could be changed, init containers first. Those that only copy for us are none."""
+def list_places(spec: PodSpec) -> tuple[list[Place], bool]:
+    """Give all containers that could be changed, init containers first; and tell whether there are others.
+
+    Those are the ones that copy an executable, or a token for it: they run before it is there.
+    """
+    init_containers = spec.init_containers or ()
     places = [
         Place(f"/spec/initContainers/{index}", index, container)
-        for index, container in enumerate(spec.init_containers or ())
+        for index, container in enumerate(init_containers)
         if not is_copying(container)
     ]
+    has_copier = len(places) < len(init_containers)
     places += [
         Place(f"/spec/containers/{index}", -1, container) for index, container in enumerate(spec.containers or ())
     ]
-    return places
+    return places, has_copier
 
 
-async def choose(candidates: Sequence[Place], options: Options, namespace: str, lookup: ObjectLookup) -> list[Place]:
+async def choose(
+    candidates: Sequence[Place], options: Options, namespace: str, lookup: ObjectLookup, search: Search
+) -> list[Place]:
     """Give the places whose containers are to be changed: those with a reference, with from-path all of them."""
     containers = [place.container for place in candidates]
     if options.vault_env_from_path:
         for container in containers:
-            check_literals(container)
+            check_literals(container, search)
         return list(candidates)
-    found = await find_references(containers, namespace, lookup)
+    found = await find_references(containers, namespace, lookup, search)
     return [place for place, has_reference in zip(candidates, found, strict=True) if has_reference]
 
 
@@ -137,7 +177,7 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
     before = min((place.turn for place in job.chosen if place.turn >= 0), default=len(spec.init_containers or ()))
     copier = find_copier(spec, before)
     shared = copier or find_copier(spec, len(spec.init_containers or ()))
-    volumes = plan_volumes(spec, shared.volume if shared else "", options.vault_tls_secret, job.settings)
+    volumes = plan_volumes(spec, shared.volume if shared else "", options, job.settings)
     points = copier.made if copier else find_points(job.chosen, volumes)
     context = Context(
         options=options,
@@ -146,17 +186,25 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
         token_file=TOKEN_FILE if options.token_auth_mount else "",
         log_server=job.settings.vault_env_log_server,
     )
-    variables = build_variables(context)
-    warnings = []
-    for path, _, container in job.chosen:
-        wrap_command(patch, path, container)
-        set_variables(patch, path, container, variables)
-        if warning := add_mounts(patch, path, container, volumes, points):
-            warnings.append(warning)
-        if options.mutate_probes:
-            wrap_handlers(patch, path, container)
+    warnings = change_containers(patch, job, volumes, points, build_variables(context))
     patch.append("/spec/volumes", spec.volumes, volumes.added)
     add_copiers(patch, job, volumes, None if copier else points, before)
+    return warnings
+
+
+def change_containers(
+    patch: Patch, job: Job, volumes: Volumes, points: frozenset[str], variables: Sequence[dict[str, str]]
+) -> list[str]:
+    """Change the chosen containers; `points` are the mount points that will be there. Returns warnings."""
+    warnings = []
+    attempt, is_forced = job.refusals.attempt, bool(job.options.vault_env_from_path)
+    for path, _, container in job.chosen:
+        attempt(wrap_command, patch, path, container, is_forced=is_forced)
+        set_variables(patch, path, container, variables)
+        if warning := attempt(add_mounts, patch, path, container, volumes, points):
+            warnings.append(warning)
+        if job.options.mutate_probes:
+            wrap_handlers(patch, path, container)
     return warnings
 
 
@@ -176,11 +224,17 @@ def add_copiers(patch: Patch, job: Job, volumes: Volumes, points: frozenset[str]
     This comes last, because the indices of the init containers change by it.
     """
     spec, options, volume = job.spec, job.options, volumes.executable.volume
+    token = None if copies_token(spec, volume, before) else options.token_auth_mount
+    if not token and points is None:
+        return
+    served = [place.container for place in job.chosen]
+    context = job.refusals.attempt(build_security_context, spec, served, options)
+    circumstances = Circumstances(spec, volume, context or {}, options)
     added = []
-    if options.token_auth_mount and not copies_token(spec, volume, before):
-        added.append(build_token_copier(spec, volume, options.token_auth_mount, options))
+    if token:
+        added.append(job.refusals.attempt(build_token_copier, circumstances, token))
     if points is not None:
-        added.append(build_executable_copier(spec, volume, points, options, job.settings))
+        added.append(build_executable_copier(circumstances, points, job.settings))
     patch.prepend("/spec/initContainers", spec.init_containers, added)
 
 

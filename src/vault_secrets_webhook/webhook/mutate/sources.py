@@ -14,23 +14,26 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from vault_secrets_webhook.errors import InvalidReference, Refused
 from vault_secrets_webhook.inject.reference import SCHEME, has_reference, parse
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.values import is_object_name, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.refusals import Refusals
 
     from .spec import Container, KeySelector, ObjectSelector
 
     Answer: TypeAlias = Mapping[str, bytes] | Mapping[str, str] | BaseException | None
 
-SECRET = "Secret"  # noqa: S105 - a kind of object
-CONFIG_MAP = "ConfigMap"
-SCHEME_BYTES = SCHEME.encode()
 # What nearly all references look like, `vault:path#key`. Whatever this matches, `parse` takes (a property test proves
 # it), and a match costs a tenth of it.
 PLAIN_REFERENCE = re.compile(r"vault:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+#[A-Za-z0-9_.-]+")
+# References of Bank-Vaults' other webhook, which a later version reads.
+LATER_SCHEME = "bao:"
+LATER_MARKS = ("${" + LATER_SCHEME, "${>>" + LATER_SCHEME)
+MOST_WARNINGS = 10
 
 
 class Object(NamedTuple):
@@ -51,42 +54,91 @@ class Source(NamedTuple):
     key: str | None
     optional: bool
 
+    def forgives(self, answer: Answer) -> bool:
+        """Tell whether the container can do without the object, and this is why it could not be read.
 
-async def find_references(containers: Sequence[Container], namespace: str, lookup: ObjectLookup) -> list[bool]:
-    """Tell of each container whether one of its variables holds a reference.
+        What kubelet makes of an object that exists, and that we could not read, is not known: only of a whole object
+        (`envFrom`) may it go unseen, because it always did, and not without a warning.
+        """
+        return isinstance(answer, KubernetesError) and self.optional and self.key is None
 
-    Raises Refused for a reference that cannot be parsed, KubernetesError when an object cannot be read.
+
+class Search:
+    """A search for references in a pod's containers: what is wrong, and what its author and the operator should know.
+
+    `unread` are the objects that were forgiven, each with the reason.
     """
-    found = [check_literals(container) for container in containers]
+
+    __slots__ = ("is_later_told", "refusals", "unread", "warnings")
+
+    def __init__(self, refusals: Refusals) -> None:
+        self.refusals = refusals
+        self.warnings: list[str] = []
+        self.unread: dict[str, None] = {}  # in order, each once
+        self.is_later_told = False
+
+    def note_later(self, asker: str) -> None:
+        """Warn of a reference of a later version, once."""
+        if not self.is_later_told:
+            self.is_later_told = True
+            self.warnings.append(f"{asker}: {LATER_SCHEME} references have no effect in this version: write {SCHEME}")
+
+    def note_gap(self, source: Source, answer: Answer) -> None:
+        """Warn when references may be where none could be looked for."""
+        if not (gap := describe_gap(source, answer)):
+            return
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(gap)
+        if isinstance(answer, BaseException):
+            self.unread[f"{source.object.kind} {source.object.name}: {answer}"] = None
+
+
+async def find_references(
+    containers: Sequence[Container], namespace: str, lookup: ObjectLookup, search: Search
+) -> list[bool]:
+    """Tell of each container whether one of its variables holds a reference, right or wrong.
+
+    Raises KubernetesError when an object cannot be read, unless the pod is to be refused anyway.
+    """
+    found = [check_literals(container, search) for container in containers]
     sources = [[] if found[index] else list(list_sources(one)) for index, one in enumerate(containers)]
     objects = {source.object for several in sources for source in several}
     if objects:
         answers = await read_objects(objects, namespace, lookup)
         for index, several in enumerate(sources):
-            for source in several:
-                found[index] |= check_source(source, answers[source.object])
+            if several:
+                found[index] = check_sources(several, answers, search)
+        check_failures(sources, answers, search)
     return found
 
 
-def check_literals(container: Container) -> bool:
-    """Tell whether a literal value holds a reference. Raises Refused for one that cannot be parsed."""
+def check_literals(container: Container, search: Search) -> bool:
+    """Tell whether a literal value holds a reference, right or wrong."""
     found = False
     for variable in container.env or ():
         text = variable.value
-        # The first look is for speed: most values end here.
-        if not text or SCHEME not in text:
+        # The first looks are for speed: most values end here.
+        if not text:
             continue
-        if PLAIN_REFERENCE.fullmatch(text):
+        if SCHEME not in text:
+            if LATER_SCHEME in text and has_later_reference(text):
+                search.note_later(name_variable(container, variable.name))
+        elif PLAIN_REFERENCE.fullmatch(text):
             found = True
         elif has_reference(text):
             found = True
             # kubelet puts other variables in the place of $(NAME) before vault-env parses the text.
             if "$(" not in text:
-                check_literal(container, variable.name, text)
+                search.refusals.attempt(check_literal, container, variable.name, text)
     return found
 
 
+def has_later_reference(text: str) -> bool:
+    return text.removeprefix(">>").startswith(LATER_SCHEME) or any(mark in text for mark in LATER_MARKS)
+
+
 def check_literal(container: Container, variable: str | None, text: str) -> None:
+    """Raise Refused for a value with a reference that cannot be parsed."""
     try:
         parse(text)
     except InvalidReference as error:
@@ -126,46 +178,85 @@ async def read_objects(objects: Iterable[Object], namespace: str, lookup: Object
     return dict(zip(ordered, answers, strict=True))
 
 
-def check_source(source: Source, answer: Answer) -> bool:
-    """Tell whether a value that is taken holds a reference.
+def check_failures(sources: Iterable[Iterable[Source]], answers: Mapping[Object, Answer], search: Search) -> None:
+    """Raise what went wrong with an object that a container cannot do without.
 
-    A missing object or key has none: kubelet says what is missing, or waits for it. Raises what `answer` is when it
-    is an error, unless the container can do without the object; Refused for a reference that cannot be parsed.
+    A KubernetesError leaves it to the operator's failure policy what becomes of the pod: it must not be raised for
+    one that is known to be wrong.
     """
-    if isinstance(answer, BaseException):
-        if source.optional and isinstance(answer, KubernetesError):
-            return False
-        raise answer
-    if answer is None:
+    for source in (source for several in sources for source in several):
+        answer = answers[source.object]
+        if isinstance(answer, KubernetesError) and (source.forgives(answer) or search.refusals.found):
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+def check_sources(several: Sequence[Source], answers: Mapping[Object, Answer], search: Search) -> bool:
+    """Tell whether one of the values that a container takes holds a reference, right or wrong."""
+    found = False
+    for source in several:  # every one of them: what is wrong behind the first is to be told too
+        found |= check_source(source, answers[source.object], search)
+    if not found:  # vault-env in the container would find the others
+        for source in several:
+            search.note_gap(source, answers[source.object])
+    return found
+
+
+def check_source(source: Source, answer: Answer, search: Search) -> bool:
+    """Tell whether a value that is taken holds a reference, right or wrong. What could not be read has none."""
+    if answer is None or isinstance(answer, BaseException):
         return False
     found = False
     for key in answer if source.key is None else (source.key,):
         # Not the first one only: every value is checked.
-        if key in answer and check_value(source, key, answer[key]):
+        if key in answer and check_value(source, key, answer[key], search):
             found = True
     return found
 
 
-def check_value(source: Source, key: str, value: bytes | str) -> bool:
-    """Tell whether a value of an object holds a reference. Raises Refused for one that cannot be parsed.
+def describe_gap(source: Source, answer: Answer) -> str:
+    """Say where a container takes values from that could not be looked at; empty when there is no such place.
+
+    It is no error: kubelet waits for what is missing. But when it comes, nobody looks for references in it.
+    """
+    kind, name = source.object
+    if source.forgives(answer):
+        return f"{source.asker}: references in the optional {kind} {name} go unseen, it could not be read: {answer}"
+    if source.optional or isinstance(answer, BaseException):
+        return ""
+    if answer is None:
+        return f"{source.asker}: the {kind} {name} does not exist; a reference in it goes unseen if it is created later"
+    if source.key is not None and source.key not in answer:
+        key = show(source.key)
+        return f"{source.asker}: the {kind} {name} has no key {key}; a reference in it goes unseen if it is added later"
+    return ""
+
+
+def check_value(source: Source, key: str, value: bytes | str, search: Search) -> bool:
+    """Tell whether a value of an object holds a reference, right or wrong."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    if has_reference(text):
+        search.refusals.attempt(check_reference, source, key, text)
+        return True
+    if LATER_SCHEME in text and has_later_reference(text):
+        search.note_later(f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}")
+    return False
+
+
+def check_reference(source: Source, key: str, text: str) -> None:
+    """Raise Refused for a value of an object with a reference that cannot be parsed.
 
     The message shows nothing of a Secret, not even what should have been a reference: it may be a password.
     """
-    if isinstance(value, bytes):
-        if SCHEME_BYTES not in value:
-            return False
-        value = value.decode(errors="replace")
-    if not has_reference(value):
-        return False
     try:
-        parse(value)
+        parse(text)
     except InvalidReference as error:
         where = f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}"
         if source.object.kind == SECRET:
-            place = f"its character {error.start + 1}"
+            place = f"its character {error.offset + 1}"
             raise Refused(f"{where} holds a reference that is wrong at {place}: write vault:PATH#KEY") from None
         raise Refused(f"{where}: {error}") from None
-    return True
 
 
 def name_variable(container: Container, variable: str | None) -> str:

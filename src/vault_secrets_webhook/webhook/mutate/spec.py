@@ -81,6 +81,13 @@ class Lifecycle(Part):
     pre_stop: Handler | None = None
 
 
+class SecurityContext(Part):
+    """Whom a container runs as; that of a pod holds for all containers that do not say otherwise."""
+
+    run_as_user: int | None = None
+    run_as_non_root: bool | None = None
+
+
 class Container(Part):
     """A container or init container."""
 
@@ -94,6 +101,7 @@ class Container(Part):
     readiness_probe: Handler | None = None
     startup_probe: Handler | None = None
     lifecycle: Lifecycle | None = None
+    security_context: SecurityContext | None = None
 
 
 class KeyToPath(Part):
@@ -129,10 +137,11 @@ class Volume(Part):
     projected: Projected | None = None
 
 
-class PodSecurityContext(Part):
-    """What holds for all containers that do not say otherwise."""
+class Resources(Part):
+    """Amounts by the name of the resource. An amount is text or a number."""
 
-    run_as_user: int | None = None
+    requests: dict[str, object] | None = None
+    limits: dict[str, object] | None = None
 
 
 class OperatingSystem(Part):
@@ -149,7 +158,8 @@ class PodSpec(Part):
     volumes: list[Volume] | None = None
     service_account_name: str | None = None
     service_account: str | None = None
-    security_context: PodSecurityContext | None = None
+    security_context: SecurityContext | None = None
+    resources: Resources | None = None
     os: OperatingSystem | None = None
     node_selector: dict[str, str] | None = None
 

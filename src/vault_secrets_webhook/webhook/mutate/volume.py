@@ -17,6 +17,7 @@ from vault_secrets_webhook.webhook.values import show
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .patch import Patch
@@ -40,18 +41,22 @@ class Mount(NamedTuple):
 
 
 class Volumes(NamedTuple):
-    """The mounts that a wrapped container gets, and the volumes that the pod must get for them."""
+    """The mounts that a wrapped container gets, and the volumes that the pod must get for them.
+
+    `files` are the paths of what will be in the volume with vault-env.
+    """
 
     executable: Mount
     certificate: Mount | None
     added: list[dict[str, Any]]
+    files: tuple[str, ...] = (EXECUTABLE,)
 
     def certificate_file(self) -> str:
         """Give the path of the certificate in containers, empty when there is none."""
         return f"{self.certificate.folder}/{CERTIFICATE_KEY}" if self.certificate else ""
 
 
-def plan_volumes(spec: PodSpec, existing: str, certificate_secret: str, settings: Settings) -> Volumes:
+def plan_volumes(spec: PodSpec, existing: str, options: Options, settings: Settings) -> Volumes:
     """Decide on the volumes of a pod.
 
     `existing` is the volume with vault-env when the pod has it from an earlier pass, else empty. A volume that only
@@ -63,11 +68,12 @@ def plan_volumes(spec: PodSpec, existing: str, certificate_secret: str, settings
     if not existing:
         added.append({"name": name, "emptyDir": build_empty_dir(settings)})
     certificate = None
-    if certificate_secret:
-        certificate, is_there = plan_certificate(spec, names, certificate_secret)
+    if secret := options.vault_tls_secret:
+        certificate, is_there = plan_certificate(spec, names, secret)
         if not is_there:
-            added.append(build_certificate_volume(certificate.volume, certificate_secret))
-    return Volumes(Mount(name, FOLDER), certificate, added)
+            added.append(build_certificate_volume(certificate.volume, secret))
+    files = (EXECUTABLE, TOKEN_FILE) if options.token_auth_mount else (EXECUTABLE,)
+    return Volumes(Mount(name, FOLDER), certificate, added, files)
 
 
 def plan_certificate(spec: PodSpec, names: Collection[str], secret: str) -> tuple[Mount, bool]:
@@ -121,9 +127,11 @@ def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, 
     """Mount the volumes in the container at `path`; `made` are the mount points that exist below `/vault/`.
 
     Returns a warning when the volume with vault-env had to be writable. Raises Refused when another volume is where
-    ours must be.
+    ours, or a file in it, must be.
     """
     points = list_mount_points(container, volumes)
+    for point in points:
+        check_mount_point(point, container, volumes)
     missing = sorted(point for point, can_be_made in points.items() if not (can_be_made and point in made))
     mounts = [(volumes.executable, not missing)]
     if volumes.certificate:
@@ -149,8 +157,20 @@ def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, 
     )
 
 
+def check_mount_point(point: str, container: Container, volumes: Volumes) -> None:
+    """Raise Refused for a mount that would hide a file of ours, or needs a folder in its place."""
+    for file in volumes.files:
+        if point == file or point.startswith(file + "/"):
+            raise Refused(
+                f"container {show(container.name or '')} mounts a volume at {show(point)}, where {file} must be: mount"
+                " it somewhere else"
+            )
+
+
 def normalize_path(path: str) -> str:
     """Give a mount path as kubelet takes it: absolute, without a slash at the end and without `..`."""
+    if path.startswith("/") and "//" not in path and "/." not in path:  # nearly all; `normpath` is slow
+        return path.removesuffix("/") or "/"
     return normpath("/" + path.strip("/"))
 
 

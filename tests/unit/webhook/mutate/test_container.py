@@ -46,7 +46,22 @@ def apply(patch: Patch, document: dict[str, Any]) -> Any:
     ],
 )
 def test_is_wrapped(document: dict[str, Any], marked: tuple[str, ...], expected: bool) -> None:
-    assert is_wrapped(decode(document), marked) is expected
+    assert is_wrapped(decode(document), marked, has_copier=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"command": ["/sbin/tini", "--", EXE], "args": ["app"]}, True),
+        ({"command": ["/sbin/tini", "--"], "args": [EXE, "app"]}, True),
+        ({"command": ["/sbin/tini", "--", "/bao/secret-init", "app"]}, True),
+        ({"command": ["sh", "-c", f"exec {EXE} app"]}, False),
+        ({"command": ["app"]}, False),
+        ({}, False),
+    ],
+)
+def test_beside_a_copying_container_the_executable_may_stand_anywhere(document: dict[str, Any], expected: bool) -> None:
+    assert is_wrapped(decode(document), (), has_copier=True) is expected
 
 
 @pytest.mark.parametrize(
@@ -61,15 +76,44 @@ def test_is_wrapped(document: dict[str, Any], marked: tuple[str, ...], expected:
 )
 def test_wrap_command(document: dict[str, Any], args: list[str]) -> None:
     patch = Patch()
-    wrap_command(patch, "", decode(document))
+    wrap_command(patch, "", decode(document), is_forced=False)
     assert apply(patch, document) == {"command": [EXE], "args": args}
 
 
 @pytest.mark.parametrize("document", [{}, {"command": None}, {"command": []}, {"args": ["a"]}])
 def test_a_container_without_command_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=r"^container 'app' has no command: ") as caught:
-        wrap_command(Patch(), "", decode(document))
+        wrap_command(Patch(), "", decode(document), is_forced=False)
     assert caught.value.code == 422
+
+
+def test_a_container_without_command_that_from_path_wraps() -> None:
+    with pytest.raises(Refused) as caught:
+        wrap_command(Patch(), "", decode({"name": "istio-proxy", "args": ["proxy"]}), is_forced=True)
+    message = str(caught.value)
+    assert message.startswith("annotation vault.security.banzaicloud.io/vault-env-from-path is for every container")
+    assert "'istio-proxy' has no command" in message
+    assert "leave the annotation out" in message
+    assert "vault:PATH#KEY" in message
+
+
+PLACES = ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_handler_is_wrapped(place: str) -> None:
+    def nest(command: list[str]) -> dict[str, Any]:
+        document: dict[str, Any] = {"exec": {"command": command}}
+        for name in reversed(place.split("/")):
+            document = {name: document}
+        return document
+
+    patch = Patch()
+    wrap_handlers(patch, "", decode(nest(["check", "a"])))
+    assert apply(patch, nest(["check", "a"])) == nest([EXE, "check", "a"])
+    again = Patch()
+    wrap_handlers(again, "", decode(nest([EXE, "check"])))
+    assert again.operations == []
 
 
 def test_wrap_handlers() -> None:

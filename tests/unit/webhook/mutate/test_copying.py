@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.mutate import copying
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 from vault_secrets_webhook.webhook.settings import Settings
@@ -29,9 +30,15 @@ def spec(**fields: Any) -> PodSpec:
     return msgspec.convert(fields, PodSpec)
 
 
-def build(*points: str, of: PodSpec = NOTHING, **options: Any) -> dict[str, Any]:
-    changed = msgspec.structs.replace(SETTINGS.defaults, **options)
-    return copying.build_executable_copier(of, "vault-env", points, changed, SETTINGS)
+def build(*points: str, of: PodSpec = NOTHING) -> dict[str, Any]:
+    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, SETTINGS.defaults)
+    return copying.build_executable_copier(circumstances, points, SETTINGS)
+
+
+def build_token(volume: str = "tokens", file: str = "file", **fields: Any) -> dict[str, Any]:
+    of = spec(**{"volumes": [{"name": volume}], **fields})
+    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, SETTINGS.defaults)
+    return copying.build_token_copier(circumstances, ("tokens", file))
 
 
 def test_executable_copier() -> None:
@@ -61,7 +68,7 @@ def test_executable_copier_makes_mount_points() -> None:
 
 
 def test_token_copier() -> None:
-    assert copying.build_token_copier(NOTHING, "vault-env", ("tokens", "$(app)"), SETTINGS.defaults) == {
+    assert build_token(file="$(app)") == {
         "name": "copy-vault-token",
         "image": "hashicorp/vault:latest",
         "imagePullPolicy": "IfNotPresent",
@@ -73,6 +80,36 @@ def test_token_copier() -> None:
             {"name": "tokens", "mountPath": "/token", "readOnly": True},
         ],
     }
+
+
+@pytest.mark.parametrize("volumes", [None, [], [{"name": "other"}]])
+def test_a_token_from_a_volume_that_is_not_there_is_refused(volumes: Any) -> None:
+    with pytest.raises(Refused, match=r"^annotation .*/token-auth-mount: the pod has no volume tokens: ") as caught:
+        build_token(volumes=volumes)
+    assert caught.value.code == 422
+
+
+CPU, MEMORY = {"cpu": "1"}, {"memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected", "of_token"),
+    [
+        (None, "cpu memory", "cpu memory"),
+        ({}, "cpu memory", "cpu memory"),
+        ({"requests": None, "limits": None}, "cpu memory", "cpu memory"),
+        ({"limits": {"hugepages-2Mi": 4}}, "cpu memory", "cpu memory"),
+        ({"limits": CPU}, "memory", "memory"),
+        ({"requests": MEMORY}, "cpu", "cpu"),
+        ({"requests": CPU, "limits": MEMORY}, "", ""),
+        ({"requests": {**CPU, **MEMORY}, "limits": {**CPU, **MEMORY}}, "", ""),
+    ],
+)
+def test_what_the_pod_has_an_amount_of_together_is_left_out(shared: Any, expected: str, of_token: str) -> None:
+    resources = build(of=spec(resources=shared))["resources"]
+    assert list(resources) == (["requests", "limits"] if expected else [])
+    assert all(list(amounts) == expected.split() for amounts in resources.values())
+    assert [*build_token(resources=shared)["resources"].get("limits", ())] == of_token.split()
 
 
 def run_relocated(command: list[str], root: Path) -> None:
@@ -91,7 +128,7 @@ def test_token_file_name_is_never_part_of_the_script(name: str, tmp_path: Path) 
     for folder in ("vault", "token"):
         (tmp_path / folder).mkdir()
     (tmp_path / "token" / name).write_text("the token")
-    run_relocated(copying.build_token_copier(NOTHING, "v", ("t", name), SETTINGS.defaults)["command"], tmp_path)
+    run_relocated(build_token(file=name)["command"], tmp_path)
     assert (tmp_path / "vault" / ".vault-token").read_text() == "the token"
     assert not list(tmp_path.rglob("pwned"))
 
@@ -106,31 +143,95 @@ def test_mount_points_are_never_part_of_the_script(tmp_path: Path) -> None:
     assert (tmp_path / "vault" / "vault-env").read_text() == "executable"
 
 
+NON_ROOT = {"runAsNonRoot": True}
+# Security contexts of the pod and of the containers that are served, options, what is added to `RESTRICTED`.
+CONTEXTS: list[tuple[str, Any, list[Any], dict[str, Any], dict[str, Any]]] = [
+    ("silent", None, [None], {}, {}),
+    ("escalation", {}, [{}], {"allow_privilege_escalation": True}, {"allowPrivilegeEscalation": True}),
+    ("root-filesystem", {}, [{}], {"readonly_root_fs": False}, {"readOnlyRootFilesystem": False}),
+    ("non-root-by-annotation", {}, [{}], {"run_as_non_root": True}, NON_ROOT),
+    (
+        "user-by-annotation",
+        {"runAsUser": 5},
+        [{"runAsUser": 9}],
+        {"run_as_user": 1000, "run_as_group": 2000},
+        {"runAsUser": 1000, "runAsGroup": 2000, "runAsNonRoot": True},
+    ),
+    ("of-the-pod", {"runAsUser": 5}, [{}], {}, {"runAsUser": 5, "runAsNonRoot": True}),
+    ("of-the-pod-before-containers", {"runAsUser": 5}, [{"runAsUser": 9}], {}, {"runAsUser": 5, "runAsNonRoot": True}),
+    ("root-of-the-pod", {"runAsUser": 0}, [{"runAsUser": 9}], {}, {"runAsUser": 0}),
+    ("null-of-the-pod", {"runAsUser": None}, [{}], {}, {}),
+    ("non-root-of-the-pod", NON_ROOT, [{}], {}, {}),  # it holds for ours as well
+    ("agreed", {}, [{"runAsUser": 7}] * 2, {}, {"runAsUser": 7, "runAsNonRoot": True}),
+    ("agreed-on-top-of-the-pod", NON_ROOT, [{"runAsUser": 7}], {}, {"runAsUser": 7, "runAsNonRoot": True}),
+    ("agreed-on-root", {}, [{"runAsUser": 0}] * 2, {}, {}),
+    ("disagreed", {}, [{"runAsUser": 7}, {"runAsUser": 8}], {}, {}),
+    ("agreed-by-some", {}, [{"runAsUser": 7}, None], {}, {}),
+    ("non-root", {}, [NON_ROOT] * 2, {}, {"runAsUser": 65534, "runAsNonRoot": True}),
+    (
+        "non-root-against-the-pod",
+        {"runAsNonRoot": False},
+        [NON_ROOT],
+        {},
+        {"runAsUser": 65534, "runAsNonRoot": True},
+    ),
+    (
+        "non-root-and-agreed",
+        None,
+        [{"runAsUser": 7, **NON_ROOT}] * 2,
+        {},
+        {"runAsUser": 7, "runAsNonRoot": True},
+    ),
+    (
+        "non-root-and-disagreed",
+        None,
+        [{"runAsUser": 7, **NON_ROOT}, {"runAsUser": 8, **NON_ROOT}],
+        {},
+        {"runAsUser": 65534, "runAsNonRoot": True},
+    ),
+    ("non-root-of-some", {}, [NON_ROOT, {}], {}, {}),
+    ("non-root-everywhere", NON_ROOT, [NON_ROOT], {}, {}),
+]
+
+
+def build_context(pod: Any, containers: list[Any], **options: Any) -> dict[str, Any]:
+    changed = msgspec.structs.replace(SETTINGS.defaults, **options)
+    served = msgspec.convert([{"securityContext": one} for one in containers], list[Container])
+    return copying.build_security_context(spec(securityContext=pod), served, changed)
+
+
 @pytest.mark.parametrize(
-    ("pod", "options", "changes"),
+    ("pod", "containers", "options", "changes"), [row[1:] for row in CONTEXTS], ids=[row[0] for row in CONTEXTS]
+)
+def test_security_context(pod: Any, containers: list[Any], options: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert build_context(pod, containers, **options) == {**RESTRICTED, **changes}
+
+
+@pytest.mark.parametrize(
+    ("pod", "options", "words"),
     [
-        ({}, {"allow_privilege_escalation": True}, {"allowPrivilegeEscalation": True}),
-        ({}, {"readonly_root_fs": False}, {"readOnlyRootFilesystem": False}),
-        ({}, {"run_as_non_root": True}, {"runAsNonRoot": True}),
         (
-            {},
-            {"run_as_user": 1000, "run_as_group": 2000},
-            {"runAsUser": 1000, "runAsGroup": 2000, "runAsNonRoot": True},
+            {"runAsUser": 0},
+            {"run_as_non_root": True},
+            "which annotation vault.security.banzaicloud.io/run-as-non-root ",
         ),
-        ({"runAsUser": 5}, {}, {"runAsUser": 5, "runAsNonRoot": True}),
-        ({"runAsUser": 5}, {"run_as_user": 7}, {"runAsUser": 7, "runAsNonRoot": True}),
-        ({"runAsUser": 0}, {}, {"runAsUser": 0}),
-        ({"runAsUser": None}, {}, {}),
+        ({"runAsUser": 0, **NON_ROOT}, {}, "which its runAsNonRoot forbids"),
     ],
 )
-def test_security_context(pod: dict[str, Any], options: dict[str, Any], changes: dict[str, Any]) -> None:
-    assert build(of=spec(securityContext=pod), **options)["securityContext"] == {**RESTRICTED, **changes}
+def test_root_that_must_not_be_is_refused(pod: dict[str, Any], options: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused) as caught:
+        build_context(pod, [{}], **options)
+    assert words in str(caught.value)
+    assert "set annotation vault.security.banzaicloud.io/run-as-user" in str(caught.value)
+    assert caught.value.code == 422
+    assert build_context(pod, [{}], **options, run_as_user=5)["runAsUser"] == 5
 
 
 def test_names_do_not_collide() -> None:
     taken = spec(initContainers=[{"name": "copy-vault-env"}], containers=[{"name": "copy-vault-token"}])
     assert build(of=taken)["name"] == "copy-vault-env-1"
-    assert copying.build_token_copier(taken, "v", ("t", "f"), SETTINGS.defaults)["name"] == "copy-vault-token-1"
+    containers = [{"name": "copy-vault-token"}]
+    assert build_token(containers=containers)["name"] == "copy-vault-token-1"
 
 
 OURS = build("/vault/tls", "/vault/$x")
@@ -172,7 +273,7 @@ def test_find_copier(init_containers: Any, volumes: Any, before: int, expected: 
     [
         (OURS["command"], True),
         (build()["command"], True),
-        (copying.build_token_copier(NOTHING, "v", ("t", "f"), SETTINGS.defaults)["command"], True),
+        (build_token()["command"], True),
         (["sh", "-c", "cp /usr/local/bin/secret-init /bao/"], True),
         (["sh", "-c", "cp /token/file /vault/.vault-token"], True),
         (["sh", "-c", "cp /token/file /vault/.vault-token; app"], False),
@@ -192,5 +293,4 @@ def test_is_copying(command: list[str] | None, expected: bool) -> None:
     ("volume", "before", "expected"), [("vault-env", 1, True), ("vault-env", 0, False), ("other", 1, False)]
 )
 def test_copies_token(volume: str, before: int, expected: bool) -> None:
-    copier = copying.build_token_copier(NOTHING, "vault-env", ("t", "f"), SETTINGS.defaults)
-    assert copying.copies_token(spec(initContainers=[copier, OURS]), volume, before) is expected
+    assert copying.copies_token(spec(initContainers=[build_token(), OURS]), volume, before) is expected

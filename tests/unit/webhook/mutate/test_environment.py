@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import jsonpatch
@@ -87,6 +88,19 @@ def test_everything_in_its_order() -> None:
 
 def test_a_batch_size_of_zero_is_left_out() -> None:
     assert build(transit_batch_size=0) == USUAL[:-1]
+
+
+def test_nothing_of_a_pod_is_kept() -> None:
+    class Text(str):
+        """Text that can be watched."""
+
+        __slots__ = ("__weakref__",)
+
+    text = Text("long " * 1000)
+    watch = weakref.ref(text)
+    assert ("VAULT_PATH", text) in build(vault_path=text)
+    del text
+    assert watch() is None
 
 
 OURS = [{"name": "VAULT_ADDR", "value": "ours"}, {"name": "VAULT_LOG_LEVEL", "value": "info"}]

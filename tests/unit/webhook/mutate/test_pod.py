@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.cluster import NAMESPACE, FakeCluster, apply, mutate
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX
+from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 
 EXE = "/vault/vault-env"
 REFERENCE = [{"name": "A", "value": "vault:secret/data/a#b"}]
@@ -152,6 +153,7 @@ def test_the_token_of_a_container_stays() -> None:
         ({}, {}, {}, "default"),
         ({"serviceAccountName": "shop"}, {}, {}, "shop"),
         ({"serviceAccount": "old"}, {}, {}, "old"),
+        ({"serviceAccountName": "shop", "serviceAccount": "old"}, {}, {}, "shop"),
         ({"serviceAccountName": "shop"}, {}, {"VAULT_ROLE": "all"}, "all"),
         ({"serviceAccountName": "shop"}, {"vault-role": "one"}, {"VAULT_ROLE": "all"}, "one"),
         ({"serviceAccountName": "shop"}, {"vault-role": ""}, {"VAULT_ROLE": "all"}, "shop"),
@@ -251,6 +253,128 @@ def test_a_wrapper_around_ours_is_not_wrapped_again() -> None:
     assert mutate(once).reason == "already-injected"
 
 
+def of_the_other_webhook(*containers: dict[str, Any], **annotations: str) -> dict[str, Any]:
+    """A pod that the existing webhook has worked on: it copies the executable, and leaves no mark."""
+    copier = {
+        "name": "copy-vault-env",
+        "command": ["sh", "-c", "cp /usr/local/bin/vault-env /vault/"],
+        "volumeMounts": [{"name": "vault-env", "mountPath": "/vault/"}],
+    }
+    spec = {"initContainers": [copier], "volumes": [{"name": "vault-env", "emptyDir": {}}]}
+    return pod(*containers, annotations={key.replace("_", "-"): text for key, text in annotations.items()}, **spec)
+
+
+def test_a_wrapper_around_the_executable_of_the_other_webhook() -> None:
+    document = of_the_other_webhook(referring(command=["/sbin/tini", "--", EXE], args=["app"]))
+    assert mutate(document).reason == "already-injected"
+    del document["spec"]["initContainers"]
+    assert mutate(document).reason == "injected"
+
+
+LATER: list[tuple[str, dict[str, Any], str | None]] = [
+    ("done", of_the_other_webhook(referring(command=[EXE]), vault_agent="true"), "already-injected"),
+    ("done-wrapper", pod(referring(command=[EXE]), annotations={"vault-agent": "true"}), "already-injected"),
+    ("left", of_the_other_webhook(referring(command=[EXE]), referring("b"), vault_agent="true"), None),
+    ("nothing-done", pod(referring(), annotations={"vault-agent": "true"}), None),
+    ("no-references", pod(container(), annotations={"vault-ct-configmap": "templates"}), None),
+    (
+        "consul-template-is-there",
+        pod(container(), annotations={"vault-ct-configmap": "templates"}, volumes=[{"name": "ct-configmap"}]),
+        "no-references",
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "reason"), [row[1:] for row in LATER], ids=[row[0] for row in LATER])
+def test_what_a_later_version_does(document: dict[str, Any], reason: str | None) -> None:
+    if reason is None:
+        with pytest.raises(Refused, match="is not supported by this version: leave it out"):
+            mutate(document)
+        return
+    mutation = mutate(document)
+    assert (mutation.patch, mutation.reason) == ([], reason)
+    assert [warning.endswith("has no effect in this version") for warning in mutation.warnings] == [True]
+
+
+def test_all_that_is_wrong_with_a_pod_is_told() -> None:
+    document = pod(
+        container("a", env=[{"name": "A", "value": "vault:a"}, {"name": "B", "value": "vault:#b"}]),
+        {"name": "bare", "env": REFERENCE, "volumeMounts": [{"name": "x", "mountPath": "/vault/vault-env"}]},
+        volumes=[{"name": "x"}],
+        annotations={"run-as-user": "root", "vault-addr": "https://e", "token-auth-mount": "y:f", "vault-agent": "t"},
+    )
+    with pytest.raises(Refused) as caught:
+        mutate(document)
+    starts = [
+        f"annotation {PREFIX}run-as-user: ",
+        f"annotation {PREFIX}vault-addr: ",
+        "container 'a', variable 'A': no key",
+        "container 'a', variable 'B': the path is missing",
+        "container 'bare' has no command",
+        "container 'bare' mounts a volume at '/vault/vault-env'",
+        f"annotation {PREFIX}token-auth-mount: the pod has no volume y",
+        f"annotation {PREFIX}vault-agent is not supported",
+    ]
+    lines = [line for line in str(caught.value).splitlines() if not line.startswith(" ")]
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
+    assert caught.value.code == 403
+
+
+def test_root_that_must_not_be_hides_no_other_fault() -> None:
+    annotations = {"run-as-non-root": "true", "token-auth-mount": "y:f"}
+    with pytest.raises(Refused) as caught:
+        mutate(pod(referring(), securityContext={"runAsUser": 0}, annotations=annotations))
+    first, second = str(caught.value).splitlines()
+    assert "would run as root" in first
+    assert "the pod has no volume y" in second
+
+
+def test_a_pod_whose_optional_object_cannot_be_read() -> None:
+    failure = KubernetesError("no answer", status=500)
+    cluster = FakeCluster(secrets={"refs": {"k": b"vault:a#b"}}, failures={"broken": failure})
+    broken = container(envFrom=[{"secretRef": {"name": "broken", "optional": True}}])
+    mutation = mutate(pod(broken), cluster)
+    assert (mutation.patch, mutation.reason, mutation.unread) == ([], "unread", ["Secret broken: no answer"])
+    assert len(mutation.warnings) == 1
+    beside = mutate(pod(broken, referring("b")), cluster)
+    assert (beside.injected, beside.reason, beside.unread) == (["b"], "injected", mutation.unread)
+    assert mutate(pod(referring("a")), cluster).unread == []
+
+
+def test_a_mutate_that_does_not_skip_warns() -> None:
+    mutation = mutate(pod(referring(), annotations={"mutate": "SKIP"}))
+    assert mutation.injected == ["app"]
+    assert ["only skip" in warning for warning in mutation.warnings] == [True]
+
+
+def test_the_user_of_the_containers_is_that_of_the_injected_ones() -> None:
+    document = pod(
+        referring("a", securityContext={"runAsUser": 1000, "runAsNonRoot": True}),
+        container("b", securityContext={"runAsUser": 0}),
+        volumes=[{"name": "tokens"}],
+        annotations={"token-auth-mount": "tokens:app"},
+    )
+    injected = apply(document, mutate(document))["spec"]["initContainers"]
+    contexts = [one["securityContext"] for one in injected]
+    assert [(one["runAsUser"], one["runAsNonRoot"]) for one in contexts] == [(1000, True)] * 2
+
+
+def test_a_mount_where_the_token_will_be() -> None:
+    mounts = [{"name": "x", "mountPath": "/vault/.vault-token"}]
+    document = pod(referring(volumeMounts=mounts), volumes=[{"name": "x"}])
+    assert mutate(document).reason == "injected"
+    document["metadata"]["annotations"] = {PREFIX + "token-auth-mount": "x:token"}
+    with pytest.raises(Refused, match=r"where /vault/\.vault-token must be"):
+        mutate(document)
+
+
+def test_a_container_without_command_that_from_path_wraps() -> None:
+    sidecar = {"name": "istio-proxy", "args": ["proxy"]}
+    with pytest.raises(Refused, match=f"^annotation {PREFIX}vault-env-from-path is for every container") as caught:
+        mutate(pod(container(), sidecar, annotations={"vault-env-from-path": "secret/data/a"}))
+    assert "container 'istio-proxy' has no command" in str(caught.value)
+
+
 def test_a_mark_copied_from_another_pod_does_not_stop_injection() -> None:
     document = pod(referring(), annotations={"injected": "app"})
     result = apply(document, mutate(document))
@@ -260,17 +384,8 @@ def test_a_mark_copied_from_another_pod_does_not_stop_injection() -> None:
 
 def test_a_pod_of_the_existing_webhook_is_completed() -> None:
     """Both webhooks are installed: theirs ran first, then a third one added a container."""
-    theirs = {
-        "name": "copy-vault-env",
-        "command": ["sh", "-c", "cp /usr/local/bin/vault-env /vault/"],
-        "volumeMounts": [{"name": "vault-env", "mountPath": "/vault/"}],
-    }
-    document = pod(
-        referring("app", command=[EXE], args=["app"]),
-        referring("sidecar"),
-        initContainers=[theirs],
-        volumes=[{"name": "vault-env", "emptyDir": {}}],
-        annotations={"vault-tls-secret": "ca"},
+    document = of_the_other_webhook(
+        referring("app", command=[EXE], args=["app"]), referring("sidecar"), vault_tls_secret="ca"
     )
     mutation = mutate(document)
     result = apply(document, mutation)
@@ -293,6 +408,12 @@ REFUSED: list[tuple[str, dict[str, Any], str, int]] = [
     ("no-command", pod(container(), {"name": "bare", "env": REFERENCE}), "container 'bare' has no command", 422),
     ("reference", pod(container(env=[{"name": "A", "value": "vault:a"}])), "container 'app', variable 'A': ", 422),
     ("annotation", pod(container(), annotations={"run-as-user": "root"}), f"annotation {PREFIX}run-as-user: ", 422),
+    (
+        "root",
+        pod(referring(), annotations={"run-as-non-root": "1"}, securityContext={"runAsUser": 0}),
+        "injected ",
+        422,
+    ),
     ("agent", pod(container(), annotations={"vault-agent": "true"}), f"annotation {PREFIX}vault-agent is not ", 422),
     ("address", pod(referring(), annotations={"vault-addr": "https://e"}), f"annotation {PREFIX}vault-addr: ", 403),
     ("mount", pod(referring(volumeMounts=[{"name": "x", "mountPath": "/vault"}])), "container 'app' mounts ", 422),

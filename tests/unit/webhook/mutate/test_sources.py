@@ -11,13 +11,21 @@ import pytest
 from tests.fakes.cluster import NAMESPACE, FakeCluster
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.mutate.sources import find_references
+from vault_secrets_webhook.webhook.mutate.sources import Search, find_references
 from vault_secrets_webhook.webhook.mutate.spec import Container
+from vault_secrets_webhook.webhook.refusals import Refusals
+
+
+def search(cluster: FakeCluster, *containers: dict[str, Any]) -> tuple[list[bool], Search]:
+    decoded = msgspec.convert([{"name": f"c{at}", **one} for at, one in enumerate(containers)], list[Container])
+    result = Search(Refusals())
+    return asyncio.run(find_references(decoded, NAMESPACE, cluster, result)), result
 
 
 def find(cluster: FakeCluster, *containers: dict[str, Any]) -> list[bool]:
-    decoded = msgspec.convert([{"name": f"c{at}", **one} for at, one in enumerate(containers)], list[Container])
-    return asyncio.run(find_references(decoded, NAMESPACE, cluster))
+    found, result = search(cluster, *containers)
+    result.refusals.check()
+    return found
 
 
 def literal(text: Any) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def test_objects_are_asked_for_at_the_same_time() -> None:
     async def meet() -> list[bool]:
         containers = msgspec.convert([secret_key("a"), secret_key("b"), whole_secret("c")], list[Container])
         async with asyncio.timeout(30):
-            return await find_references(containers, NAMESPACE, Meeting())
+            return await find_references(containers, NAMESPACE, Meeting(), Search(Refusals()))
 
     assert asyncio.run(meet()) == [True, True, True]
 
@@ -167,19 +175,111 @@ def test_names_that_no_object_has_are_not_asked_for(name: Any) -> None:
     assert cluster.asked == []
 
 
+FORBIDDEN = KubernetesError("RBAC does not allow it", status=403)
+
+
 @pytest.mark.parametrize("make", [secret_key, map_key, whole_secret, whole_map])
-@pytest.mark.parametrize(
-    ("more", "is_forgiven"), [({}, False), ({"optional": False}, False), ({"optional": True}, True)]
-)
-def test_failed_look_up(make: Any, more: dict[str, Any], is_forgiven: bool) -> None:
-    failure = KubernetesError("forbidden", status=403)
-    cluster = FakeCluster(failures={"broken": failure})
-    if is_forgiven:
+@pytest.mark.parametrize("more", [{}, {"optional": False}, {"optional": True}])
+def test_failed_look_up(make: Any, more: dict[str, Any]) -> None:
+    cluster = FakeCluster(failures={"broken": FORBIDDEN})
+    if make in {whole_secret, whole_map} and more.get("optional"):
         assert find(cluster, make("broken", **more)) == [False]
         return
     with pytest.raises(KubernetesError) as caught:
         find(cluster, make("broken", **more))
-    assert caught.value is failure
+    assert caught.value is FORBIDDEN
+
+
+def test_what_is_forgiven_is_told() -> None:
+    cluster = FakeCluster(failures={"broken": FORBIDDEN})
+    one, plain = whole_secret("broken", optional=True), {"env": [{"name": "A", "value": "plain"}]}
+    found, result = search(cluster, one, plain, one)
+    assert found == [False, False, False]
+    assert list(result.unread) == ["Secret broken: RBAC does not allow it"]
+    assert [warning.split(", it could")[0] for warning in result.warnings] == [
+        f"container '{name}', envFrom[0]: references in the optional Secret broken go unseen" for name in ("c0", "c2")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        (secret_key("absent"), "variable 'A': the Secret absent does not exist"),
+        (map_key("absent"), "variable 'A': the ConfigMap absent does not exist"),
+        (whole_secret("absent"), "envFrom[0]: the Secret absent does not exist"),
+        (whole_map("absent", optional=False), "envFrom[0]: the ConfigMap absent does not exist"),
+        (secret_key("there", "absent"), "variable 'A': the Secret there has no key 'absent'"),
+        (secret_key("absent", optional=True), ""),
+        (map_key("absent", optional=True), ""),
+        (whole_secret("absent", optional=True), ""),
+        (whole_map("absent", optional=True), ""),
+        (secret_key("there", "absent", optional=True), ""),
+        (secret_key("there", "k"), ""),
+        (whole_secret("there"), ""),
+    ],
+)
+def test_what_is_missing_and_needed_is_told(container: dict[str, Any], words: str) -> None:
+    found, result = search(FakeCluster(secrets={"there": {"k": b"plain"}}), container)
+    assert found == [False]
+    assert len(result.warnings) == bool(words)
+    assert not words or result.warnings[0].startswith(f"container 'c0', {words}")
+    assert not result.unread
+
+
+def test_a_container_that_is_changed_anyway_misses_nothing() -> None:
+    cluster = FakeCluster(config_maps={"refs": {"k": "vault:a#b"}}, failures={"broken": FORBIDDEN})
+    sources = [
+        {"configMapRef": {"name": "refs"}},
+        {"secretRef": {"name": "absent"}},
+        {"secretRef": {"name": "broken", "optional": True}},
+    ]
+    found, result = search(cluster, {"envFrom": sources})
+    assert found == [True]
+    assert (result.warnings, [*result.unread]) == ([], [])
+
+
+def test_warnings_are_bounded() -> None:
+    _, result = search(FakeCluster(), *(whole_secret("absent") for _ in range(50)))
+    assert len(result.warnings) == 10
+
+
+def test_all_wrong_references_are_told_and_a_failed_look_up_does_not_hide_them() -> None:
+    cluster = FakeCluster(secrets={"s": {"k": b"vault:x"}}, failures={"broken": FORBIDDEN})
+    with pytest.raises(Refused) as caught:
+        find(cluster, literal("vault:y"), whole_map("broken"), secret_key("s"), literal("vault:z"))
+    message = str(caught.value)
+    places = ["container 'c0', variable 'B'", "container 'c3', variable 'B'", "container 'c2', variable 'A': key 'k'"]
+    assert [message.find(place) >= 0 for place in places] == [True] * 3
+
+
+def test_an_endless_row_of_wrong_references_is_cut() -> None:
+    env = [{"name": f"V{number}", "value": "vault:x"} for number in range(1000)]
+    with pytest.raises(Refused) as caught:
+        find(FakeCluster(), {"env": env})
+    message = str(caught.value)
+    assert message.count("no key") == 10
+    assert message.endswith("... and there may be more: these are the first ones")
+
+
+@pytest.mark.parametrize("text", ["bao:secret/data/a#b", ">>bao:a#b", "x ${bao:a#b} y", "${>>bao:a#b}"])
+def test_a_reference_of_a_later_version_warns_once(text: str) -> None:
+    cluster = FakeCluster(secrets={"s": {"k": text.encode()}}, config_maps={"m": {"k": text}})
+    for container, place in [
+        (literal(text), "container 'c0', variable 'B': "),
+        (secret_key("s"), "container 'c0', variable 'A': key 'k' of Secret s: "),
+        (whole_map("m"), "container 'c0', envFrom[0]: key 'k' of ConfigMap m: "),
+    ]:
+        found, result = search(cluster, container)
+        assert found == [False]
+        assert result.warnings == [f"{place}bao: references have no effect in this version: write vault:"]
+    _, result = search(cluster, literal(text), secret_key("s"), whole_map("m"))
+    assert len(result.warnings) == 1
+
+
+@pytest.mark.parametrize("text", ["see bao:a#b", "http://bao:8200", "${x} bao:", "$(bao:a#b)"])
+def test_what_is_no_reference_of_a_later_version_is_silent(text: str) -> None:
+    found, result = search(FakeCluster(), literal(text))
+    assert (found, result.warnings) == ([False], [])
 
 
 def test_our_own_fault_is_not_forgiven() -> None:

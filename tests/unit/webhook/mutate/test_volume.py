@@ -28,7 +28,8 @@ def plan(
     volumes: list[Any] | None = None, existing: str = "", secret: str = "", environ: dict[str, str] | None = None
 ) -> Volumes:
     spec = msgspec.convert({"volumes": volumes}, PodSpec)
-    return plan_volumes(spec, existing, secret, Settings.from_environment(environ or {}))
+    settings = Settings.from_environment(environ or {})
+    return plan_volumes(spec, existing, msgspec.structs.replace(settings.defaults, vault_tls_secret=secret), settings)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +174,46 @@ def test_another_volume_in_our_place_is_refused(path: str) -> None:
     assert caught.value.code == 422
 
 
+WITH_TOKEN = WITHOUT._replace(files=("/vault/vault-env", "/vault/.vault-token"))
+
+
+@pytest.mark.parametrize(
+    ("path", "volumes", "file"),
+    [
+        ("/vault/vault-env", WITHOUT, "/vault/vault-env"),
+        ("//vault/./vault-env/", WITHOUT, "/vault/vault-env"),
+        ("/vault/vault-env/below", WITHOUT, "/vault/vault-env"),
+        ("/vault/.vault-token", WITH_TOKEN, "/vault/.vault-token"),
+        ("/vault/vault-env", WITH_TOKEN, "/vault/vault-env"),
+        ("/vault/.vault-token", WITHOUT, None),
+        ("/vault/vault-env-2", WITHOUT, None),
+        ("/vault/.vault-token-2", WITH_TOKEN, None),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"subPath": "file"}])
+def test_a_volume_where_a_file_of_ours_must_be_is_refused(
+    path: str, volumes: Volumes, file: str | None, more: dict[str, str]
+) -> None:
+    mounts = [{"name": "data", "mountPath": path, **more}]
+    container = msgspec.convert({"name": "app", "volumeMounts": mounts}, Container)
+    if file is None:
+        add_mounts(Patch(), "", container, volumes, {path})
+        return
+    with pytest.raises(Refused, match=rf"^container 'app' mounts a volume at .*, where {file} must be: ") as caught:
+        add_mounts(Patch(), "", container, volumes, {path})
+    assert caught.value.code == 422
+
+
+@pytest.mark.parametrize(
+    ("token", "files"),
+    [(None, ("/vault/vault-env",)), (("tokens", "app"), ("/vault/vault-env", "/vault/.vault-token"))],
+)
+def test_files_of_the_executable_volume(token: tuple[str, str] | None, files: tuple[str, ...]) -> None:
+    settings = Settings.from_environment({})
+    options = msgspec.structs.replace(settings.defaults, token_auth_mount=token)
+    assert plan_volumes(PodSpec(), "", options, settings).files == files
+
+
 def test_another_volume_in_the_place_of_the_certificate_is_refused() -> None:
     mounts = [{"name": "data", "mountPath": "/vault/tls"}]
     container = msgspec.convert({"name": "app", "volumeMounts": mounts}, Container)
@@ -182,7 +223,19 @@ def test_another_volume_in_the_place_of_the_certificate_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("/a", "/a"), ("/a/", "/a"), ("a", "/a"), ("//a", "/a"), ("/a/../b/./c/", "/b/c"), ("/../x", "/x"), ("", "/")],
+    [
+        ("/a", "/a"),
+        ("/a/", "/a"),
+        ("/a//", "/a"),
+        ("a", "/a"),
+        ("a/b/", "/a/b"),
+        ("//a", "/a"),
+        ("/a/.b", "/a/.b"),
+        ("/a/../b/./c/", "/b/c"),
+        ("/../x", "/x"),
+        ("/", "/"),
+        ("", "/"),
+    ],
 )
 def test_normalize_path(path: str, expected: str) -> None:
     assert normalize_path(path) == expected

@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps of the cluster, as mutations ask for them."""
+"""Secrets and ConfigMaps of the cluster, as mutations ask for them: implements `webhook.lookup`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from vault_secrets_webhook.webhook.values import is_label, is_object_name
 
 from .client import Client, Target, open_client
-from .config import find_cluster
+from .discovery import find_cluster
 from .errors import KubernetesError
 
 if TYPE_CHECKING:

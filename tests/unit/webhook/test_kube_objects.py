@@ -21,7 +21,7 @@ from vault_secrets_webhook.webhook.kube.client import open_client
 from vault_secrets_webhook.webhook.kube.cluster import Cluster
 from vault_secrets_webhook.webhook.kube.credentials import Access, FixedCredentials, TokenFile, bearer
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.lookup import ClusterLookup, NoCluster, open_lookup
+from vault_secrets_webhook.webhook.kube.objects import ClusterLookup, NoCluster, open_lookup
 from vault_secrets_webhook.webhook.kube.tls import KeyPair, Trust, make_client_context
 
 if TYPE_CHECKING:

@@ -1,26 +1,48 @@
-"""Secrets and ConfigMaps for `mutate`: those of the input first, then the cluster's where it may be asked."""
+"""Secrets and ConfigMaps of the input of `mutate`, and the cluster's where it may be asked: implements `webhook.lookup`."""
 
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from vault_secrets_webhook.manifest.document import InvalidManifest
 from vault_secrets_webhook.manifest.workload import describe, read_mapping
+from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from vault_secrets_webhook.manifest.workload import Object
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
 
-SECRET, CONFIG_MAP = "Secret", "ConfigMap"
+
+Value = TypeVar("Value")
+
+
+class Unknown(Mapping[str, Value]):
+    """The data of an object that nothing is known of: no key is listed, and each that is asked for holds nothing.
+
+    So a mutation finds no reference in it, and does not call missing what only the input lacks.
+    """
+
+    def __init__(self, nothing: Value) -> None:
+        self.nothing = nothing
+
+    def __getitem__(self, key: str) -> Value:
+        return self.nothing
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class InputLookup:
     """Implements `webhook.lookup.ObjectLookup` over objects of the input.
 
-    `cluster` is asked for the others; without it they count as missing, and `note` is told so, once for each.
+    `cluster` is asked for the others; without it nothing is known of them, and `note` is told so, once for each.
     """
 
     def __init__(
@@ -46,7 +68,7 @@ class InputLookup:
         if self.cluster is not None:
             return await self.cluster.secret(namespace, name)
         self.tell_missing(SECRET, namespace, name)
-        return None
+        return Unknown(b"")
 
     async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Give the data of a ConfigMap; None when there is none."""
@@ -55,7 +77,7 @@ class InputLookup:
         if self.cluster is not None:
             return await self.cluster.config_map(namespace, name)
         self.tell_missing(CONFIG_MAP, namespace, name)
-        return None
+        return Unknown("")
 
     def tell_missing(self, kind: str, namespace: str, name: str) -> None:
         if (kind, namespace, name) not in self.noted:

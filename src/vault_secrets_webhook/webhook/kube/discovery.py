@@ -1,4 +1,4 @@
-"""Where the cluster is and who we are there: from KUBECONFIG, or from what a pod finds in its container.
+"""Finds the cluster: that of KUBECONFIG, or the one that a pod finds itself in.
 
 For pods: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/. Without either there is no cluster:
 the file in the home folder is not taken, because a server must not act on whatever cluster its user looked at last.
