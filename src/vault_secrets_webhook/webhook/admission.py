@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 VERSIONS = {"admission.k8s.io/v1": "v1", "admission.k8s.io/v1beta1": "v1beta1"}
 KIND = "AdmissionReview"
 POD = ("", "Pod")
-OPERATIONS = frozenset(("CREATE", "UPDATE", "DELETE", "CONNECT"))
+CREATE = "CREATE"
+OPERATIONS = frozenset((CREATE, "UPDATE", "DELETE", "CONNECT"))
 # Limits of the API server: longer warnings may be cut, and what comes after the total is dropped.
 LONGEST_WARNING = 256
 LONGEST_WARNINGS = 4096
@@ -45,11 +46,15 @@ class GroupVersionKind(msgspec.Struct, frozen=True):
 
 
 class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """What is used of `AdmissionRequest`."""
+    """What is used of `AdmissionRequest`.
+
+    The API server always sends kind and operation. A review without them is taken for what reviews are here: were it
+    passed over, its pod would start without its secrets.
+    """
 
     uid: str
-    kind: GroupVersionKind = GroupVersionKind()
-    operation: str = ""
+    kind: GroupVersionKind = GroupVersionKind(version="v1", kind="Pod")
+    operation: str = CREATE
     sub_resource: str = ""
     namespace: str = ""
     name: str = ""
@@ -171,7 +176,7 @@ def find_skip_reason(request: AdmissionRequest) -> str:
     """
     if request.sub_resource:
         return "subresource"
-    return "" if request.operation == "CREATE" else "operation"
+    return "" if request.operation == CREATE else "operation"
 
 
 def check_kind(kind: GroupVersionKind) -> None:
