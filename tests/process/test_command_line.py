@@ -6,11 +6,14 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
+
+import pytest
 
 from tests.servers.process import poll
 
@@ -93,6 +96,47 @@ def test_reader_that_goes_away(tmp_path: Path) -> None:
         errors = process.stderr.read()
     assert process.wait(timeout=60) == 1
     assert [line for line in errors.splitlines() if not line.startswith(b"warning: ")] == []
+
+
+# Command and what the shell does to its streams -> the only line of errors; what was to be written is lost.
+FULL, CLOSED = "input or output failed: [Errno 28] No space left on device", "[Errno 9] Bad file descriptor"
+BROKEN_STREAMS: dict[str, tuple[str, str]] = {
+    "full": ("mutate -f pod.json >/dev/full", f"vault-secrets-webhook: {FULL}"),
+    "full, and more than a buffer": ("mutate -f many.json >/dev/full", f"vault-secrets-webhook: {FULL}"),
+    "full, and argparse writes": ("--version >/dev/full", f"vault-secrets-webhook: {FULL}"),
+    "closed output": ("mutate -f pod.json >&-", f"vault-secrets-webhook: input or output failed: {CLOSED}"),
+    "closed input": ("mutate -f - <&-", "error: standard input: Bad file descriptor"),
+    "all but errors closed": ("mutate -f - <&- >&-", "error: standard input: Bad file descriptor"),
+}
+
+
+def run_in_shell(tmp_path: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a folder with manifests that need no warning."""
+    pod = {**POD, "spec": {"containers": [{"name": "app", "image": "x", "command": ["run"]}]}}
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
+    (tmp_path / "many.json").write_text(json.dumps(pod) * 500)
+    return subprocess.run(
+        f"exec {shlex.join(COMMAND)} {command}",
+        shell=True,
+        cwd=tmp_path,
+        env=build_environ(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(("command", "line"), BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
+def test_broken_stream(tmp_path: Path, command: str, line: str) -> None:
+    ended = run_in_shell(tmp_path, command)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"{line}\n")
+
+
+def test_closed_streams_that_are_not_needed(tmp_path: Path) -> None:
+    ended = run_in_shell(tmp_path, "mutate -f pod.json <&- 2>&-")
+    assert ended.returncode == 0
+    assert "kind: Pod" in ended.stdout
 
 
 def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:

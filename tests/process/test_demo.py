@@ -85,6 +85,23 @@ def bao_on_path(tmp_path: Path, openbao: OpenBao) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
+def test_output_that_is_full(tmp_path: Path, bao_on_path: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "vault_secrets_webhook.cli", "demo"],
+            env=build_environ(tmp_path, PATH=bao_on_path),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    complaint = "vault-secrets-webhook: input or output failed: [Errno 28] No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (1, complaint)
+    assert find_processes(tmp_path) == []
+
+
 def test_readme_shows_what_the_demo_prints(tmp_path: Path, bao_on_path: str) -> None:
     shown = README_BLOCK.search((ROOT / "README.md").read_text())
     assert shown is not None

@@ -42,10 +42,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code. argparse exits by itself for --help and wrong usage."""
-    options = build_parser().parse_args(arguments)
+    replace_closed_streams()
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
+        try:
+            options = build_parser().parse_args(arguments)
+            code: int = options.run(options)
+        finally:
+            sys.stdout.flush()  # here, where its failure is told in a line, and not as Python ends
     except ConfigurationError as error:
         return complain(error, WRONG_USAGE)
     except Error as error:
@@ -53,11 +56,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return FAILED
+    except OSError as error:
+        drop_output()
+        return complain(f"input or output failed: {error}", FAILED)
     return code
 
 
-def complain(error: Error, code: int) -> int:
+def replace_closed_streams() -> None:
+    """Have the use of a closed standard stream raise OSError, as that of any broken one; Python has None in its place.
+
+    What is said on a closed standard error is lost. In this order, because each takes the lowest descriptor.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_WRONLY), "r")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def drop_output() -> None:
+    """Let go of what is still to be written to standard output, or Python would try once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(error: Error | str, code: int) -> int:
     sys.stderr.write(f"{PROGRAM}: {error}\n")
     return code

@@ -122,12 +122,13 @@ def run(options: argparse.Namespace) -> int:
 
 def read_file(name: str, outcome: Outcome) -> None:
     """Read the documents and objects of a file."""
+    shown = "standard input" if name == STDIN else name
     try:
         data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
-        outcome.faults.append(f"{name}: {error.strerror}")
+        outcome.faults.append(f"{shown}: {error.strerror}")
         return
-    reading = read_documents("standard input" if name == STDIN else name, data)
+    reading = read_documents(shown, data)
     outcome.faults += map(str, reading.faults)
     outcome.documents += reading.documents
     for document in reading.documents:

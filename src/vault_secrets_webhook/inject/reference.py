@@ -40,7 +40,7 @@ OPEN = "${"
 INLINE_MARKS = (OPEN + SCHEME, OPEN + WRITE_SCHEME)
 DEFAULT_BODY = "{}"
 QUOTES = frozenset("\"'`")
-TRIM_SPACE = frozenset(" \t\r\n")  # one of these behind the `-` that trims, as Go's lexer has it
+TRIM_SPACE = frozenset(" \t\r\n")  # behind the `-` that trims, as Go's lexer has it
 MAX_VERSION_SPAN = 42  # `v`, the digits that `is_digits` takes, and `:`
 HIDDEN = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -211,6 +211,7 @@ class Parser:
         self.writes = text.startswith(WRITE_SCHEME, inner)
         self.target = inner + len(WRITE_SCHEME if self.writes else SCHEME)
         self.shown_end: int | None = None
+        self.hidden_from: int | None = None
 
     def reference(self) -> tuple[Reference | Ciphertext, int]:
         """Read the reference: the part, and the offset behind it.
@@ -225,6 +226,8 @@ class Parser:
             scheme = WRITE_SCHEME if self.writes else SCHEME
             self.fail(f"no key: write {scheme}PATH#KEY", path_end, path_end + 1)
         check_path(path, self.shown(path_end), self.target - self.start)
+        if self.starts_body(path_end + 1, "{" if self.writes else '{"'):  # it may hold a password
+            self.hidden_from = path_end + 1
         end, marks, is_template = self.selector(path_end + 1)
         return self.build(path, path_end + 1, end, marks, is_template=is_template)
 
@@ -307,10 +310,15 @@ class Parser:
             at += 2 if self.text[at] == "\\" and quote != "`" else 1
         return at + 1
 
-    def starts_body(self, start: int) -> bool:
-        while self.text[start : start + 1].isspace():
+    def starts_body(self, start: int, opening: str = "{") -> bool:
+        """Tell whether the characters of `opening` follow, with white space before them or not."""
+        for char in opening:
+            while self.text[start : start + 1].isspace():
+                start += 1
+            if self.text[start : start + 1] != char:
+                return False
             start += 1
-        return self.text.startswith("{", start)
+        return True
 
     def body_end(self, start: int) -> int:
         """Find the end of a body, which must be a JSON object."""
@@ -339,13 +347,12 @@ class Parser:
 
     def build(self, path: str, start: int, end: int, marks: list[int], *, is_template: bool) -> tuple[Reference, int]:
         """Make the reference of a path and what stands between `start` and `end`."""
+        if self.hidden_from is not None and not is_template:
+            self.fail("no key before the body: write >>vault:PATH#KEY#{...}", start, start + 1)
         split = self.split_at(start, end, marks, is_template=is_template)
         selector = self.text[start:split]
         if not selector:
             self.fail("the key is empty", start, start + 1)
-        if self.writes and not is_template and self.starts_body(start):
-            self.shown_end = start
-            self.fail("no key before the body: write >>vault:PATH#KEY#{...}", start, start + 1)
         behind = end + self.inline
         text = self.text[self.start : behind]
         return Reference(text, self.source(path, split, end), selector, is_template=is_template), behind
@@ -378,9 +385,8 @@ class Parser:
 
     def shown(self, end: int) -> str:
         """Show the reference up to `end`, or up to where a body or ciphertext starts."""
-        if self.shown_end is not None:
-            return self.text[self.start : self.shown_end] + HIDDEN
-        return self.text[self.start : end]
+        stops = [stop for stop in (self.hidden_from, self.shown_end) if stop is not None]
+        return self.text[self.start : min(stops)] + HIDDEN if stops else self.text[self.start : end]
 
     def fail_unbalanced(self) -> Never:
         self.fail("this ${ has no } that closes it", self.start, self.start + len(OPEN), self.first_line_end())

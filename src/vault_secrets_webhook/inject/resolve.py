@@ -18,7 +18,7 @@ from vault_secrets_webhook.errors import (
     SecretMissing,
     Unreachable,
 )
-from vault_secrets_webhook.vault.client import DENIED, SEALED
+from vault_secrets_webhook.vault.client import DENIED, is_passing
 from vault_secrets_webhook.wire.jsontext import dumps
 
 from .reference import Ciphertext, Login, Read, Reference, Write, has_reference, parse, parse_paths
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     RunJobs: TypeAlias = Callable[[list[Job]], None]
 
 FROM_PATH = "VAULT_ENV_FROM_PATH"
+# Said by what stands before Vault, or by a Vault that is sealed or overrun: of every path alike.
+AWAY = frozenset((429, 502, 503, 504))
 MAX_KEYS_NAMED = 10
 
 
@@ -96,6 +98,11 @@ class Fetched:
         self.secrets: dict[Read | Write, Secret | Error] = {}
         self.plaintexts: dict[str, bytes | Error] = {}
         self.gave_up: Error | None = None
+        self.has_waited = False
+
+    def choose_client(self, client: Client) -> Client:
+        """Give the client for the next request: once one was retried in vain, the others get one try each."""
+        return client.with_one_try(client.timeout) if self.has_waited else client
 
     def notice_outage(self, result: Secret | Error) -> None:
         """Remember that Vault cannot be used at all, or not so, that the requests still waiting fail at once.
@@ -104,6 +111,8 @@ class Fetched:
         """
         if self.gave_up is None and isinstance(result, Error) and is_outage(result):
             self.gave_up = result
+        if isinstance(result, RequestRejected) and is_passing(result.status):
+            self.has_waited = True
 
     def has_leases(self) -> bool:
         """Tell whether a lease, or another token, hangs on the token that fetched."""
@@ -122,8 +131,8 @@ class Rendered:
 
 def is_outage(error: object) -> bool:
     """Tell whether this says that Vault cannot be used at all, whatever it is asked for."""
-    is_sealed = isinstance(error, RequestRejected) and error.status == SEALED
-    return is_sealed or isinstance(error, Unreachable | ConfigurationError)
+    is_away = isinstance(error, RequestRejected) and error.status in AWAY
+    return is_away or isinstance(error, Unreachable | ConfigurationError)
 
 
 def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "") -> Plan:
@@ -164,18 +173,23 @@ def explain_faults(fetched: Fetched, client: Client, *, ignores_missing: bool) -
     """
     if fetched.gave_up is not None:
         return
-    doubtful = {
-        source: result
-        for source, result in fetched.secrets.items()
+    doubtful: list[RequestRejected] = [
+        result
+        for result in (*fetched.secrets.values(), *fetched.plaintexts.values())
         if isinstance(result, RequestRejected) and is_doubtful(result, ignores_missing=ignores_missing)
-    }
+    ]
     if not doubtful:
         return
     from vault_secrets_webhook.vault.diagnosis import Diagnosis
 
     diagnosis = Diagnosis(client)
-    for source, error in doubtful.items():
-        fetched.secrets[source] = error.explained(diagnosis.explain(error, is_read=isinstance(source, Read)))
+    explained: dict[Error, Error] = {error: error.explained(diagnosis.explain(error)) for error in doubtful}
+    for source, secret in fetched.secrets.items():
+        if isinstance(secret, Error):
+            fetched.secrets[source] = explained.get(secret, secret)
+    for ciphertext, plaintext in fetched.plaintexts.items():
+        if isinstance(plaintext, Error):
+            fetched.plaintexts[ciphertext] = explained.get(plaintext, plaintext)
 
 
 def is_doubtful(error: RequestRejected, *, ignores_missing: bool) -> bool:
@@ -192,9 +206,9 @@ def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Jo
             return
         try:
             if isinstance(source, Read):
-                fetched.secrets[source] = api.read_secret(client, source.path, source.version)
+                fetched.secrets[source] = api.read_secret(fetched.choose_client(client), source.path, source.version)
             else:
-                fetched.secrets[source] = api.write_secret(client, source.path, source.body)
+                fetched.secrets[source] = api.write_secret(fetched.choose_client(client), source.path, source.body)
         except Error as error:
             fetched.secrets[source] = error
         fetched.notice_outage(fetched.secrets[source])
@@ -210,7 +224,7 @@ def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str],
         try:
             if fetched.gave_up is not None:
                 raise Unreachable(f"{transit.mount}: not asked any more, because {fetched.gave_up}")
-            results = [*api.decrypt_batch(client, transit.mount, transit.key, batch)]
+            results = [*api.decrypt_batch(fetched.choose_client(client), transit.mount, transit.key, batch)]
         except Error as error:
             fetched.notice_outage(error)
             results = [error] * len(batch)

@@ -32,6 +32,7 @@ BOOLEANS = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
 }
+QUOTE_IT = "quote it if text is meant"
 NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 WITHOUT_JSON = re.compile(r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)")
 MERGE_KEY = "<<"
@@ -51,7 +52,10 @@ WIDEST = (1 << 31) - 1
 
 
 class InvalidYAML(ValueError):
-    """Text that is not YAML, or not of the kind that Kubernetes takes. `line` counts from 1, 0 when it is unknown."""
+    """Text that is not YAML, or not of the kind that Kubernetes takes. `line` counts from 1, 0 when it is unknown.
+
+    `reason` may name a key, and never quotes a value, nor an alias or a tag: a password that was not quoted looks so.
+    """
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason, line)
@@ -66,7 +70,7 @@ def resolve(text: str) -> JSON:
     if text in NULLS:
         return None
     if WITHOUT_JSON.fullmatch(text):
-        raise ValueError(f"{text} is a number that JSON does not have; quote it if text is meant")
+        raise ValueError(f"a number that JSON does not have; {QUOTE_IT}")
     return resolve_number(text)
 
 
@@ -134,6 +138,7 @@ def read_yaml(text: str) -> JSON:
         return Builder(yaml.parse(text, Loader=yaml.CSafeLoader)).build_document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        # libyaml's sentences are fixed: none has anything of the text in it.
         reason = ", ".join(part for part in (error.context, error.problem) if part)
         raise InvalidYAML(reason or "it is not YAML", mark.line + 1 if mark else 0) from None
     except yaml.reader.ReaderError as error:
@@ -184,7 +189,7 @@ class Builder:
     def copy_anchored(self, event: events.AliasEvent) -> JSON:
         """Copy what an alias stands for, so that a change of the one is none of the other."""
         if event.anchor not in self.anchors:
-            fail(f"the alias *{event.anchor} stands for nothing that is complete before it", event)
+            fail(f"the alias{name_column(event)} stands for nothing that is complete before it; {QUOTE_IT}", event)
         value = self.anchors[event.anchor]
         self.count += count_values(value)
         if self.count > LARGEST:
@@ -273,7 +278,11 @@ def count_values(value: JSON) -> int:
 
 
 def fail_tag(event: events.ScalarEvent | events.CollectionStartEvent) -> Never:
-    fail(f"the tag {str(event.tag).replace(TAGS, '!!')} is not for Kubernetes", event)
+    fail(f"the value{name_column(event)} has a tag that is not for Kubernetes; {QUOTE_IT}", event)
+
+
+def name_column(event: Event) -> str:
+    return f" at column {event.start_mark.column + 1}" if event.start_mark else ""
 
 
 def fail(reason: str, event: Event) -> Never:

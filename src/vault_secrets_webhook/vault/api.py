@@ -97,8 +97,15 @@ def read_secret(client: Client, path: str, version: int | None = None) -> Secret
 
 
 def write_secret(client: Client, path: str, body: str) -> Secret:
-    """Write a JSON object to a path (PUT, as Vault's own client) and give what comes back, perhaps nothing."""
-    answer = unwrap(client, client.request("PUT", path, body=body.encode("utf-8", "surrogateescape"), wraps=True))
+    """Write a JSON object to a path (PUT, as Vault's own client) and give what comes back, perhaps nothing.
+
+    A body may hold a password, and a server may repeat it in more spellings than can be recognised, so the errors of
+    a write with one do not quote the server.
+    """
+    from .redaction import list_texts
+
+    data = body.encode("utf-8", "surrogateescape")
+    answer = unwrap(client, client.request("PUT", path, body=data, wraps=True, quotes=not list_texts(data)))
     return Secret(find_data(answer), answer)
 
 

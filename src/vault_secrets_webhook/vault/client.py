@@ -43,6 +43,20 @@ BAD_REQUEST, DENIED, MISSING, SEALED = 400, 403, 404, 503
 # What servers say (Go's net/http, nginx) when plain HTTP comes to a port that speaks TLS.
 TLS_ONLY = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 
+MEDIA_TYPE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.+-")
+KNOWN_DETAILS = frozenset(
+    (
+        "permission denied",
+        "permission denied; invalid token",
+        "invalid token",
+        "missing client token",
+        "unsupported operation",
+        "unsupported path",
+        "Vault is sealed",
+        "internal server error",
+    )
+)
+NOT_SHOWN = "the server's reason is not shown, for it may repeat the body; its audit log has it"
 STATUS_WORDS = {
     400: "refused as a bad request",
     403: "permission denied",
@@ -97,12 +111,14 @@ class Client:
         accept: tuple[int, ...] = (),
         wraps: bool = False,
         about: str = "",
+        quotes: bool = True,
     ) -> Answer:
         """Send one operation, again if need be, and give its answer.
 
         `path` is without `/v1/` and not encoded; `token` is used instead of the client's (empty: none); statuses in
         `accept` are answers, not errors; `wraps` lets VAULT_WRAP_TTL apply; `about` is the path that errors name
-        instead. No error shows anything of the token and the body. Raises Unreachable, MalformedResponse,
+        instead; without `quotes` errors give the server's words only where they are known to repeat nothing. No error
+        shows anything of the token and the body. Raises Unreachable, MalformedResponse,
         RequestRejected, and ConfigurationError for TLS and proxy settings.
         """
         about = about or path
@@ -117,7 +133,7 @@ class Client:
             raise Unreachable(f"{about}: {address}", path=about, may_pass=False)
         if response.status in accept or 200 <= response.status < 300:  # noqa: PLR2004
             return Answer(response, about)
-        raise self.rejection(response, about, request)
+        raise self.rejection(response, about, request, quotes=quotes)
 
     def url(self, path: str) -> str:
         """Make the URL of an API path; empty segments vanish, as in Vault's own client."""
@@ -152,7 +168,7 @@ class Client:
                 cause = str(error)
             else:
                 wait = max(pause or 0.0, retry_after(response))
-                is_final = response.status in accept or not is_passing(response)
+                is_final = response.status in accept or not is_passing(response.status)
                 if is_final or pause is None or self.clock.now() + wait >= end:
                     return response
                 pause, cause = wait, f"HTTP {response.status}"  # noqa: PLW2901 - the server knows better
@@ -213,12 +229,13 @@ class Client:
             )
         return target
 
-    def rejection(self, response: Response, path: str, request: Request) -> RequestRejected:
+    def rejection(self, response: Response, path: str, request: Request, *, quotes: bool) -> RequestRejected:
         """Make the error of an answer with an error status."""
         sent = list_secrets(request)
-        details = tuple(
-            self.scrub(text, *sent) for text in strings(parse_object(response.body).get("errors"))[:MAX_DETAILS]
-        )
+        given = strings(parse_object(response.body).get("errors"))[:MAX_DETAILS]
+        details = tuple(self.scrub(text, *sent) for text in given)
+        if not quotes:
+            details = tuple(map(keep_known, details))
         words = STATUS_WORDS.get(response.status, "failed")
         if any("sealed" in detail.lower() for detail in details) and response.status == SEALED:
             words = "Vault is sealed; it must be unsealed before anything can be read"
@@ -258,6 +275,8 @@ class Answer:
             except ValueError:
                 kind = response.headers.get("content-type", "").partition(";")[0].strip()
                 is_json = kind.lower() in {"", "application/json"}
+                if not kind.startswith(("text/", "application/")) or not set(kind) <= MEDIA_TYPE_CHARACTERS:
+                    kind = "something"
                 raise self.malformed("is not valid JSON" if is_json else f"is {kind} instead of JSON") from None
         if not isinstance(payload, dict):
             raise self.malformed("is JSON, but not an object")
@@ -308,9 +327,9 @@ class RateLimiter:
             self.clock.sleep(pause)
 
 
-def is_passing(response: Response) -> bool:
-    """Tell whether the same request may succeed later."""
-    return response.status in RETRIED or response.status >= 500  # noqa: PLR2004
+def is_passing(status: int) -> bool:
+    """Tell whether a request answered with this status may succeed later."""
+    return status in RETRIED or status >= 500  # noqa: PLR2004
 
 
 def is_tls_only(response: Response) -> bool:
@@ -333,6 +352,11 @@ def list_secrets(request: Request) -> list[str]:
     from .redaction import list_texts
 
     return [request.headers.get("X-Vault-Token", ""), *(list_texts(request.body) if request.body else ())]
+
+
+def keep_known(detail: str) -> str:
+    """Give a server's words if they are some that repeat nothing of a request, else a word about them."""
+    return detail if fold_list(detail) in KNOWN_DETAILS else NOT_SHOWN
 
 
 def fold_list(detail: str) -> str:

@@ -1,7 +1,7 @@
 """Why a path was denied or is not there: a few look-ups that are made for the message alone.
 
 Imported only where there is such an error to tell. None of this may make anybody wait for long: each look-up is one
-try, there is a handful of them, and none follows one to which the server did not answer.
+try, there is a handful of them, all together have two seconds, and none follows one that was not answered.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ class Diagnosis:
 
     def __init__(self, client: Client) -> None:
         self.client = client.with_one_try(SECONDS)
+        self.end = client.clock.now() + SECONDS
         self.lookups_left = MAX_LOOKUPS
         self.mounts: dict[str, bool] = {}
         self.token_state: str | None = None
 
-    def explain(self, error: RequestRejected, *, is_read: bool) -> str:
+    def explain(self, error: RequestRejected) -> str:
         """Give a clause that says why, or nothing."""
-        if is_read and (hint := self.find_mistaken_path(error.path)):
+        if hint := self.find_mistaken_path(error.path):
             return hint
         return "" if isinstance(error, SecretMissing) else self.explain_denied(error)
 
@@ -88,9 +89,11 @@ class Diagnosis:
 
     def ask(self, path: str, *, raises: bool = False) -> dict[str, JSON]:
         """Look something up; its data, or nothing when it cannot be had. Raises RequestRejected where told to."""
-        if self.lookups_left <= 0:
+        seconds_left = self.end - self.client.clock.now()
+        if self.lookups_left <= 0 or seconds_left <= 0:
             return {}
         self.lookups_left -= 1
+        self.client.timeout = min(self.client.timeout, seconds_left)
         try:
             return self.client.request("GET", path).object("data")
         except Unreachable:

@@ -48,11 +48,20 @@ def log_in(client: Client, environ: Mapping[str, str], log: Log) -> str:
 
     method = environ.get("VAULT_AUTH_METHOD") or "jwt"
     check_method(method)
-    mount = (environ.get("VAULT_PATH") or "kubernetes").strip("/")
+    mount = check_mount((environ.get("VAULT_PATH") or "kubernetes").strip("/"))
     role = environ.get("VAULT_ROLE") or "default"
     jwt = read_jwt(environ)
     log.debug("login with the ServiceAccount's token", method=method, mount=f"auth/{mount}", role=role)
     return kubernetes.login(client, mount, role, jwt, time()).token
+
+
+def check_mount(mount: str) -> str:
+    """Raise ConfigurationError for what cannot be meant as the mount of an auth method."""
+    if mount.startswith("auth/"):
+        raise ConfigurationError(f"VAULT_PATH {mount}: leave auth/ out, it is put before the mount")
+    if not {".", ".."}.isdisjoint(mount.split("/")):
+        raise ConfigurationError("VAULT_PATH must not have . or .. in it")
+    return mount
 
 
 def read_jwt(environ: Mapping[str, str]) -> str:
@@ -66,7 +75,7 @@ def read_jwt(environ: Mapping[str, str]) -> str:
 def read_token(path: str, what: str) -> str:
     """Read a file that holds a token, without the white space around it. Raises ConfigurationError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not make us wait
         try:
             return os.read(descriptor, MAX_TOKEN_SIZE).decode("utf-8", "surrogateescape").strip()
         finally:

@@ -154,7 +154,9 @@ def load(what: str, why: str, action: Callable[[], None]) -> None:
     try:
         action()
     except _ssl.SSLError as error:
-        raise ConfigurationError(f"{what} cannot be used: {why} ({error.reason})") from None
+        raise ConfigurationError(
+            f"{what} cannot be used: {why}{f' ({error.reason})' if error.reason else ''}"
+        ) from None
     except OSError as error:
         raise ConfigurationError(f"{what} cannot be read: {error.strerror}") from None
 

@@ -356,10 +356,18 @@ def test_causes_are_looked_up_for_what_is_told_alone() -> None:
     assert mixed.asked[2:] == ["GET sys/internal/ui/mounts/kv/b", "GET auth/token/lookup-self"]
 
 
-def test_written_path_gets_no_hint_for_reading() -> None:
+def test_written_path_gets_the_hint_too() -> None:
     run = Inject({"A": ">>vault:secret/a#k"}, {"secret/a": DENIED, "sys/internal/ui/mounts/secret/a": SECRET_MOUNT})
-    assert run.asked == ["PUT secret/a", "GET auth/token/lookup-self"]
-    assert "KV version 2" not in run.faults[0]
+    assert run.asked == ["PUT secret/a", "GET sys/internal/ui/mounts/secret/a"]
+    assert "write secret/data/a" in run.faults[0]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_stands_before_vault_says_it_for_all_paths(status: int) -> None:
+    paths = {f"kv/{number}": respond(status) for number in range(20)}
+    run = Inject({f"V{number}": f"vault:kv/{number}#k" for number in range(20)}, paths)
+    assert run.asked == ["GET kv/0"]
+    assert len(run.faults) == 20
 
 
 def test_many_denied_paths_cost_few_look_ups() -> None:
@@ -389,7 +397,22 @@ def test_one_bad_ciphertext_fails_its_variable_alone() -> None:
 
 def test_failed_batch_fails_all_of_it() -> None:
     run = Inject({"A": "vault:v1:a", "B": "vault:v1:b"}, {"transit/decrypt/app": respond(403)})
-    assert run.faults == [f"{name}: transit/decrypt/app: permission denied (HTTP 403)" for name in "AB"]
+    denied = "transit/decrypt/app: permission denied (HTTP 403); either the token is not valid"
+    assert [fault.split(" (wrong")[0] for fault in run.faults] == [f"{name}: {denied}" for name in "AB"]
+
+
+def test_after_a_vain_retry_the_others_get_one_try() -> None:
+    """A 500 may be of one path alone, so the others are asked; but not for the whole time-out each."""
+    tries: dict[str, int] = {}
+
+    def answer(request: Request) -> Response:
+        tries[path_of(request)] = tries.get(path_of(request), 0) + 1
+        return respond(500)
+
+    client, _, _ = make_client(answer, {"VAULT_MAX_RETRIES": "2"})
+    plan = make_plan([(name, f"vault:kv/{name}#k") for name in "abc"])
+    fetch(plan, client, TransitSettings("app"), run_in_order)
+    assert tries == {"kv/a": 3, "kv/b": 1, "kv/c": 1}
 
 
 def test_ciphertext_needs_a_key() -> None:

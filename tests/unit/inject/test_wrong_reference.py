@@ -211,6 +211,38 @@ WRONG: list[tuple[str, str, str]] = [
                       ^""",
     ),
     (
+        "body instead of a key, with # in it",
+        '>>vault:a#{"x":"hunter2#y"}',
+        """\
+        no key before the body: write >>vault:PATH#KEY#{...}
+          >>vault:a#…
+                    ^""",
+    ),
+    (
+        "body instead of a key, and a key behind it",
+        '>>vault:a#{"x":"hunter2"}#x',
+        """\
+        no key before the body: write >>vault:PATH#KEY#{...}
+          >>vault:a#…
+                    ^""",
+    ),
+    (
+        "body instead of a key, with ${ in it",
+        '>>vault:a#{"x":"hunter2${y"}',
+        """\
+        this ${ has no }
+          >>vault:a#…
+                     ^""",
+    ),
+    (
+        "body of a read instead of a key",
+        'vault:a#{"x":"hunter2"}',
+        """\
+        no key before the body: write >>vault:PATH#KEY#{...}
+          vault:a#…
+                  ^""",
+    ),
+    (
         "body instead of a key",
         '>>vault:a#{"x":"hunter2"}',
         """\

@@ -119,12 +119,12 @@ WRONG: dict[str, tuple[str, str, int]] = {
     "key twice in other words": ("1: a\n'1': b\n", "the key '1' stands twice", 2),
     "no number of JSON": ("a: .inf\n", "a number that JSON does not have", 1),
     "not a number": ("a: .nan\n", "a number that JSON does not have", 1),
-    "foreign tag": ("a: !Ref x\n", "the tag !Ref is not for Kubernetes", 1),
-    "foreign tag of a mapping": ("a: !!set {x}\n", "the tag !!set is not for Kubernetes", 1),
-    "binary": ("a: !!binary aGk=\n", "the tag !!binary is not for Kubernetes", 1),
+    "foreign tag": ("a: !Ref x\n", "the value at column 4 has a tag that is not for Kubernetes; quote it", 1),
+    "foreign tag of a mapping": ("a: !!set {x}\n", "a tag that is not for Kubernetes", 1),
+    "binary": ("a: !!binary aGk=\n", "a tag that is not for Kubernetes", 1),
     "list as key": ("[a]: 1\n", "a key must be text", 1),
-    "unknown alias": ("a: *x\n", "the alias *x stands for nothing", 1),
-    "alias in itself": ("a: &x [*x]\n", "the alias *x stands for nothing that is complete", 1),
+    "unknown alias": ("a: *x\n", "the alias at column 4 stands for nothing", 1),
+    "alias in itself": ("a: &x [*x]\n", "stands for nothing that is complete before it; quote it if text is meant", 1),
     "merge of text": ("a: {<<: b}\n", "can be merged by <<", 1),
     "second document": ("a: 1\n--- {b: 2}\n", "another document begins", 2),
     "too deep": ("[" * 100_000, "nested too deep", 1),
@@ -138,6 +138,30 @@ def test_wrong(text: str, reason: str, line: int) -> None:
         read_yaml(text)
     assert reason in raised.value.reason
     assert raised.value.line == line
+
+
+# Passwords that were not quoted, and what else can be wrong around one.
+UNQUOTED = [
+    *("*S3cretCANARY", "!S3cretCANARY", "!!S3cretCANARY", "!<S3cretCANARY> x", "!S3cretCANARY!x", "!S3cretCANARY {}"),
+    *("!S3cretCANARY []", "*S3cretCANARY!", "&S3cretCANARY!", "&S3cretCANARY *S3cretCANARY", "%S3cretCANARY", "@S3cretCANARY"),
+    *("`S3cretCANARY", "|S3cretCANARY", ">S3cretCANARY", "'S3cretCANARY", '"S3cretCANARY', '"\\S3cretCANARY"', "S3cretCANARY: x"),
+    *("[S3cretCANARY", "{S3cretCANARY", "{? [S3cretCANARY] : x}", "{<<: S3cretCANARY}", "S3cretCANARY\x07", "? S3cretCANARY"),
+    *("'a' S3cretCANARY", "!%S3cretCANARY x", "!!int [S3cretCANARY]", "x\n--- S3cretCANARY", "x\n%TAG S3cretCANARY"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", UNQUOTED)
+def test_reason_quotes_no_value(value: str) -> None:
+    with pytest.raises(InvalidYAML) as raised:
+        read_yaml(f"stringData:\n  password: {value}\n")
+    assert "CANARY" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [".inf", "-.Inf", ".NaN"])
+def test_reason_quotes_no_number(value: str) -> None:
+    with pytest.raises(InvalidYAML) as raised:
+        read_yaml(f"password: {value}\n")
+    assert value not in raised.value.reason
 
 
 def test_written_form() -> None:

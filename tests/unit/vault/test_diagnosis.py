@@ -66,9 +66,8 @@ def diagnose(mounted: Any = BARE, looked_up: Any = BARE) -> tuple[Diagnosis, Fak
 )
 def test_path_without_data(path: str, mounted: Any, hint: str) -> None:
     diagnosis, transport = diagnose(mounted)
-    assert diagnosis.explain(missing(path), is_read=True) == hint
+    assert diagnosis.explain(missing(path)) == hint
     assert path_of(transport.sent[0]) == f"sys/internal/ui/mounts/{path.strip('/')}"
-    assert diagnosis.explain(missing(path), is_read=False) == ""
 
 
 DENIED: list[tuple[str, tuple[str, ...], Any, str]] = [
@@ -92,42 +91,41 @@ DENIED: list[tuple[str, tuple[str, ...], Any, str]] = [
 @pytest.mark.parametrize(
     ("details", "looked_up", "expected"), [row[1:] for row in DENIED], ids=[row[0] for row in DENIED]
 )
-@pytest.mark.parametrize("is_read", [True, False])
-def test_why_denied(details: tuple[str, ...], looked_up: Any, expected: str, *, is_read: bool) -> None:
+def test_why_denied(details: tuple[str, ...], looked_up: Any, expected: str) -> None:
     diagnosis, _ = diagnose(BARE, looked_up)
-    assert diagnosis.explain(denied("kv/a", *details), is_read=is_read) == expected
+    assert diagnosis.explain(denied("kv/a", *details)) == expected
 
 
 def test_denied_path_without_data() -> None:
     diagnosis, transport = diagnose(mount("secret/", "2"))
-    assert diagnosis.explain(denied("secret/a"), is_read=True).endswith("write secret/data/a")
+    assert diagnosis.explain(denied("secret/a")).endswith("write secret/data/a")
     assert len(transport.sent) == 1
 
 
 def test_nothing_is_asked_twice() -> None:
     diagnosis, transport = diagnose(mount("secret/", "2"), lookup("app"))
     for number in range(20):
-        assert "write secret/data/a/" in diagnosis.explain(missing(f"secret/a/{number}"), is_read=True)
-        assert "(app)" in diagnosis.explain(denied(f"secret/data/{number}"), is_read=True)
+        assert "write secret/data/a/" in diagnosis.explain(missing(f"secret/a/{number}"))
+        assert "(app)" in diagnosis.explain(denied(f"secret/data/{number}"))
     assert sorted(map(path_of, transport.sent)) == ["auth/token/lookup-self", "sys/internal/ui/mounts/secret/a/0"]
 
 
 def test_look_ups_are_a_handful() -> None:
     diagnosis, transport = diagnose()
     for number in range(20):
-        diagnosis.explain(missing(f"m{number}/a"), is_read=True)
+        diagnosis.explain(missing(f"m{number}/a"))
     assert len(transport.sent) == MAX_LOOKUPS
 
 
 def test_none_follows_one_that_was_not_answered() -> None:
     diagnosis, transport = diagnose(Unreachable("no answer", timed_out=True))
     for number in range(20):
-        diagnosis.explain(denied(f"m{number}/a"), is_read=True)
+        diagnosis.explain(denied(f"m{number}/a"))
     assert len(transport.sent) == 1
 
 
 @pytest.mark.parametrize("answer", [respond(500), respond(429, retry_after="1"), Unreachable("cut")], ids=repr)
 def test_a_look_up_is_one_short_try(answer: Any) -> None:
     client, transport, clock = make_client([answer], {"VAULT_CLIENT_TIMEOUT": "60s"})
-    assert Diagnosis(client).explain(missing("secret/a"), is_read=True) == ""
+    assert Diagnosis(client).explain(missing("secret/a")) == ""
     assert (transport.timeouts, clock.slept) == ([2.0], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,26 @@ def test_relative_path_needs_no_slash(folder: Path, monkeypatch: pytest.MonkeyPa
 def test_directory_is_no_token_file(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         obtain({"VAULT_TOKEN_FILE": str(folder)})
+
+
+def test_a_fifo_makes_nobody_wait(folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    with pytest.raises(ConfigurationError, match="VAULT_TOKEN_FILE is empty"):
+        obtain({"VAULT_TOKEN_FILE": str(folder / "fifo")})
+
+
+@pytest.mark.parametrize(
+    ("mount", "message"),
+    [
+        ("auth/kubernetes", "leave auth/ out"),
+        ("/auth/a/", "leave auth/ out"),
+        ("../sys", r"\. or \.\."),
+        ("a/./b", r"\."),
+    ],
+)
+def test_what_is_no_mount_is_refused(folder: Path, mount: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^VAULT_PATH .*{message}"):
+        obtain({"VAULT_PATH": mount, "HOME": str(folder / "none")})
 
 
 def test_bad_variable() -> None:
