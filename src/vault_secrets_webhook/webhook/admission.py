@@ -30,6 +30,8 @@ LONGEST_WARNINGS = 4096
 # be able to have megabytes sent back and logged.
 LONGEST_MESSAGE = 4096
 LONGEST_NAME = 253
+# What `InvalidReference` puts before the text of a reference and the marks under it.
+MARKER_INDENT = "  "
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -109,7 +111,8 @@ class Review(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """How a review ended. `body` is the answer; the rest is for log lines and metrics.
 
-    `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed). `unread` are
+    `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed), without the
+    text of references: what only looks like one may be a password, and more people read logs. `unread` are
     the objects that the pod can do without and that could not be read.
     """
 
@@ -217,10 +220,20 @@ def apply(review: Review, mutation: PodMutation) -> Verdict:
 
 def refuse(review: Review, refusal: Refused) -> Verdict:
     """Keep the object out, and tell its author why."""
-    message = cut(str(refusal), LONGEST_MESSAGE)
+    text = str(refusal)
+    message = cut(text, LONGEST_MESSAGE)
     status = Status(refusal.code, message, reason=refusal.reason, status="Failure")
     response = AdmissionResponse(review.request.uid, allowed=False, status=status)
-    return Verdict(encode_answer(review, response), f"refused-{refusal.code}", refusal=message)
+    return Verdict(
+        encode_answer(review, response),
+        f"refused-{refusal.code}",
+        refusal=cut(leave_out_markers(text), LONGEST_MESSAGE),
+    )
+
+
+def leave_out_markers(message: str) -> str:
+    """Give a refusal without the lines that show a reference and mark what is wrong in it."""
+    return "\n".join(line for line in message.split("\n") if not line.startswith(MARKER_INDENT))
 
 
 def encode_answer(review: Review, response: AdmissionResponse) -> bytes:

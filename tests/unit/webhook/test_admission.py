@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.webhook.serving import UID, make_request, make_review, read_patch
-from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.errors import InvalidReference, Refused
 from vault_secrets_webhook.webhook.admission import (
     MalformedReview,
     Verdict,
@@ -136,6 +136,17 @@ def test_a_long_refusal_is_cut() -> None:
     verdict, _ = answer(make_review(), Refused("x" * 3_000_000))
     message = json.loads(verdict.body)["response"]["status"]["message"]
     assert message == verdict.refusal == "x" * 4095 + "…"
+
+
+def test_the_log_does_not_show_the_text_of_a_reference() -> None:
+    """A value that only begins like a reference may be a password; its author knows it, who reads logs must not."""
+    first = f"container 'app', variable 'A': {InvalidReference('no key', 'vault:hunter2', 13, 14)}"
+    second = f"annotation x: {InvalidReference('no path', '#hunter3', 0, 1)}"
+    verdict, _ = answer(make_review(), Refused(f"{first}\n{second}\nannotation y: no"))
+    message = json.loads(verdict.body)["response"]["status"]["message"]
+    assert "\n  vault:hunter2\n" in message
+    assert "\n  #hunter3\n" in message
+    assert verdict.refusal == "container 'app', variable 'A': no key\nannotation x: no path\nannotation y: no"
 
 
 def test_objects_that_could_not_be_read() -> None:

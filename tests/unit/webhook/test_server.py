@@ -21,7 +21,7 @@ from tests.unit.webhook.serving import (
     read_patch,
     serving,
 )
-from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.errors import InvalidReference, Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.objects import NoCluster
@@ -191,6 +191,19 @@ async def test_refused(capfd: pytest.CaptureFixture[str]) -> None:
         'msg="pod refused" namespace=shop pod=web- reason=refused-403 error="annotation x: no"'
         in capfd.readouterr().err
     )
+
+
+@in_loop
+async def test_a_refused_value_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    async def refuse(pod: bytes, namespace: str) -> PodMutation:
+        raise Refused(f"container 'app', variable 'A': {InvalidReference('no key', 'vault:hunter2', 13, 14)}")
+
+    async with serving(mutate=refuse) as (server, session):
+        _, _, document = await post(session, f"{server.url}/pods", make_review())
+    assert "hunter2" in document["response"]["status"]["message"]
+    log = capfd.readouterr().err
+    assert "container 'app', variable 'A': no key" in log
+    assert "hunter2" not in log
 
 
 @in_loop

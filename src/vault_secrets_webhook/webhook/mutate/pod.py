@@ -24,6 +24,7 @@ from .copying import (
     is_copying,
 )
 from .environment import Context, build_variables, set_variables
+from .oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
 from .patch import Patch, PatchOperation, escape
 from .sources import Search, check_literals, find_references
 from .spec import Metadata, PodSpec, decode_pod
@@ -96,7 +97,7 @@ async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: Obj
     if annotations.get(MUTATE) == SKIP:
         return PodMutation([], [], [], "skipped")
     if is_windows(spec):
-        return PodMutation([], [], [], "windows")
+        return PodMutation([], warn_of_windows(list_containers(spec)), [], "windows")
     reading = read_annotations(annotations, settings.defaults, settings.policy)
     search = Search(reading.refusals)
     places, has_copier = list_places(spec)
@@ -107,6 +108,9 @@ async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: Obj
     candidates = [place for place in places if place.path not in wrapped]
     chosen = await choose(candidates, reading.options, namespace, lookup, search)
     patch, warnings = Patch(), reading.warnings + search.warnings
+    warnings += warn_of_arguments(place.container for place in places)
+    if wrapped:
+        warnings += warn_of_wrapped([place.container for place in places if place.path in wrapped], marked)
     if chosen:
         warnings += change_pod(patch, Job(spec, reading.options, settings, chosen, reading.refusals))
     if reading.later:
@@ -137,6 +141,11 @@ def is_windows(spec: PodSpec) -> bool:
         return True
     selector = spec.node_selector
     return selector is not None and any(selector.get(label) == WINDOWS for label in SYSTEM_LABELS)
+
+
+def list_containers(spec: PodSpec) -> list[Container]:
+    """Give all containers, init containers first."""
+    return [*(spec.init_containers or ()), *(spec.containers or ())]
 
 
 def list_places(spec: PodSpec) -> tuple[list[Place], bool]:

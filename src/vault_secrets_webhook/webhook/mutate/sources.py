@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vault_secrets_webhook.errors import InvalidReference, Refused
-from vault_secrets_webhook.inject.reference import SCHEME, has_reference, parse
+from vault_secrets_webhook.inject.reference import SCHEME, WRITE_SCHEME, Reference, has_reference, parse
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.values import is_object_name, show
@@ -20,6 +20,7 @@ from vault_secrets_webhook.webhook.values import is_object_name, show
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from vault_secrets_webhook.inject.reference import Part
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
     from vault_secrets_webhook.webhook.refusals import Refusals
 
@@ -33,6 +34,13 @@ PLAIN_REFERENCE = re.compile(r"vault:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+#[A-Za-z0
 # References of Bank-Vaults' other webhook, which a later version reads.
 LATER_SCHEME = "bao:"
 LATER_MARKS = ("${" + LATER_SCHEME, "${>>" + LATER_SCHEME)
+WRITE_MARK = WRITE_SCHEME.removesuffix(SCHEME)
+LATER_ADVICE = f"{LATER_SCHEME} references have no effect in this version: write {SCHEME}"
+LOOKALIKE_ADVICE = (
+    f"the value looks like a reference and is none: write {SCHEME} or {WRITE_SCHEME} in small letters, with no white"
+    " space before or in it"
+)
+BLANK_KEY_ADVICE = "the key of the reference includes the white space beside it: take that out of the value"
 MOST_WARNINGS = 10
 
 
@@ -69,19 +77,19 @@ class Search:
     `unread` are the objects that were forgiven, each with the reason.
     """
 
-    __slots__ = ("is_later_told", "refusals", "unread", "warnings")
+    __slots__ = ("refusals", "told", "unread", "warnings")
 
     def __init__(self, refusals: Refusals) -> None:
         self.refusals = refusals
         self.warnings: list[str] = []
         self.unread: dict[str, None] = {}  # in order, each once
-        self.is_later_told = False
+        self.told: set[str] = set()
 
-    def note_later(self, asker: str) -> None:
-        """Warn of a reference of a later version, once."""
-        if not self.is_later_told:
-            self.is_later_told = True
-            self.warnings.append(f"{asker}: {LATER_SCHEME} references have no effect in this version: write {SCHEME}")
+    def warn_once(self, asker: str, advice: str) -> None:
+        """Warn of the first place that an advice is for."""
+        if advice not in self.told:
+            self.told.add(advice)
+            self.warnings.append(f"{asker}: {advice}")
 
     def note_gap(self, source: Source, answer: Answer) -> None:
         """Warn when references may be where none could be looked for."""
@@ -121,28 +129,58 @@ def check_literals(container: Container, search: Search) -> bool:
         if not text:
             continue
         if SCHEME not in text:
-            if LATER_SCHEME in text and has_later_reference(text):
-                search.note_later(name_variable(container, variable.name))
+            if ":" in text:
+                note_lookalike(container, variable.name, text, search)
         elif PLAIN_REFERENCE.fullmatch(text):
             found = True
         elif has_reference(text):
             found = True
             # kubelet puts other variables in the place of $(NAME) before vault-env parses the text.
             if "$(" not in text:
-                search.refusals.attempt(check_literal, container, variable.name, text)
+                search.refusals.attempt(check_literal, container, variable.name, text, search)
+        else:
+            note_lookalike(container, variable.name, text, search)
     return found
+
+
+def note_lookalike(container: Container, variable: str | None, text: str, search: Search) -> None:
+    """Warn of a value that has no reference, when its author meant one."""
+    if LATER_SCHEME in text and has_later_reference(text):
+        search.warn_once(name_variable(container, variable), LATER_ADVICE)
+    elif is_misspelt(text):
+        search.warn_once(name_variable(container, variable), LOOKALIKE_ADVICE)
 
 
 def has_later_reference(text: str) -> bool:
     return text.removeprefix(">>").startswith(LATER_SCHEME) or any(mark in text for mark in LATER_MARKS)
 
 
-def check_literal(container: Container, variable: str | None, text: str) -> None:
-    """Raise Refused for a value with a reference that cannot be parsed."""
+def is_misspelt(text: str) -> bool:
+    """Tell whether a value would be a reference without white space before and in its scheme, and capitals in it."""
+    start = text.lstrip()
+    target = start.removeprefix(WRITE_MARK).lstrip()
+    if target[: len(SCHEME)].lower() != SCHEME:
+        return False
     try:
-        parse(text)
+        parse((WRITE_SCHEME if start.startswith(WRITE_MARK) else SCHEME) + target[len(SCHEME) :])
+    except InvalidReference:  # a sentence may begin like this
+        return False
+    return True
+
+
+def check_literal(container: Container, variable: str | None, text: str, search: Search) -> None:
+    """Raise Refused for a value with a reference that cannot be parsed, and warn of one that nobody means."""
+    try:
+        parts = parse(text)
     except InvalidReference as error:
         raise Refused(f"{name_variable(container, variable)}: {error}") from None
+    if any(map(has_blank_key, parts)):
+        search.warn_once(name_variable(container, variable), BLANK_KEY_ADVICE)
+
+
+def has_blank_key(part: Part) -> bool:
+    """Tell whether the key of a reference begins or ends with white space; a block of YAML has a line break there."""
+    return isinstance(part, Reference) and not part.is_template and part.selector != part.selector.strip()
 
 
 def list_sources(container: Container) -> Iterator[Source]:
@@ -240,7 +278,7 @@ def check_value(source: Source, key: str, value: bytes | str, search: Search) ->
         search.refusals.attempt(check_reference, source, key, text)
         return True
     if LATER_SCHEME in text and has_later_reference(text):
-        search.note_later(f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}")
+        search.warn_once(f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}", LATER_ADVICE)
     return False
 
 

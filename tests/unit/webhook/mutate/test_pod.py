@@ -271,9 +271,10 @@ def test_a_wrapper_around_the_executable_of_the_other_webhook() -> None:
     assert mutate(document).reason == "injected"
 
 
+DONE = referring(command=[EXE], volumeMounts=[{"name": "vault-env", "mountPath": "/vault/"}])
 LATER: list[tuple[str, dict[str, Any], str | None]] = [
-    ("done", of_the_other_webhook(referring(command=[EXE]), vault_agent="true"), "already-injected"),
-    ("done-wrapper", pod(referring(command=[EXE]), annotations={"vault-agent": "true"}), "already-injected"),
+    ("done", of_the_other_webhook(DONE, vault_agent="true"), "already-injected"),
+    ("done-wrapper", pod(DONE, annotations={"vault-agent": "true"}), "already-injected"),
     ("left", of_the_other_webhook(referring(command=[EXE]), referring("b"), vault_agent="true"), None),
     ("nothing-done", pod(referring(), annotations={"vault-agent": "true"}), None),
     ("no-references", pod(container(), annotations={"vault-ct-configmap": "templates"}), None),

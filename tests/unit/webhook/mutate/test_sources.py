@@ -282,6 +282,61 @@ def test_what_is_no_reference_of_a_later_version_is_silent(text: str) -> None:
     assert (found, result.warnings) == ([False], [])
 
 
+LOOKALIKE = "container 'c0', variable 'B': the value looks like a reference and is none"
+BLANK_KEY = "container 'c0', variable 'B': the key of the reference includes the white space"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" vault:secret/data/a#b", LOOKALIKE),
+        ("\n\tvault:secret/data/a#b\n", LOOKALIKE),
+        ("VAULT:secret/data/a#b", LOOKALIKE),
+        ("Vault:login", LOOKALIKE),
+        (">> vault:secret/data/a#b", LOOKALIKE),
+        (" >>VAULT:secret/data/a#b#{}", LOOKALIKE),
+        (" vault:see the docs", ""),
+        ("Vault: the product", ""),
+        ("> vault:a#b", ""),
+        ("https://vault:8200/#b", ""),
+        ("https://VAULT:8200/#b", ""),
+    ],
+)
+def test_what_only_looks_like_a_reference_warns(text: str, expected: str) -> None:
+    found, result = search(FakeCluster(), literal(text))
+    assert found == [False]
+    assert [warning[: len(expected)] for warning in result.warnings] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("vault:secret/data/a#password\n", BLANK_KEY),
+        ("vault:secret/data/a# password", BLANK_KEY),
+        ("vault:secret/data/a#password #2", BLANK_KEY),
+        ("x ${vault:a#b } y", BLANK_KEY),
+        ("x ${vault:a#b}\n", ""),
+        ("vault:secret/data/a#first word", ""),
+        ("vault:secret/data/a#${.a}\n", ""),
+        (">>vault:a#b#{}\n", ""),
+    ],
+)
+def test_white_space_in_a_key_warns(text: str, expected: str) -> None:
+    found, result = search(FakeCluster(), literal(text))
+    assert found == [True]
+    assert [warning[: len(expected)] for warning in result.warnings] == ([expected] if expected else [])
+
+
+def test_values_of_a_kind_warn_once() -> None:
+    values = [" vault:a#b", "VAULT:a#b", "vault:a#b\n", "vault:a#c\n"]
+    env = [{"name": f"V{number}", "value": text} for number, text in enumerate(values)]
+    _, result = search(FakeCluster(), {"env": env}, {"env": env})
+    assert [warning.partition(":")[0] for warning in result.warnings] == [
+        "container 'c0', variable 'V0'",
+        "container 'c0', variable 'V2'",
+    ]
+
+
 def test_our_own_fault_is_not_forgiven() -> None:
     with pytest.raises(ZeroDivisionError):
         find(FakeCluster(failures={"broken": ZeroDivisionError()}), whole_secret("broken", optional=True))
