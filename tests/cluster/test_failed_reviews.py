@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 
 from tests.fakes.certificates import make_pair
 from tests.unit.webhook.serving import make_settings
@@ -55,7 +56,7 @@ def serving(pair: Pair) -> Iterator[str]:
             started.set()
             await ending.wait()
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread = threading.Thread(target=uvloop.run, args=(serve(),))  # as in production
     thread.start()
     assert started.wait(timeout=30)
     try:
