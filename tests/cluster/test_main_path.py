@@ -175,9 +175,11 @@ def test_a_container_without_command_is_refused_with_what_to_do(tenant: Tenant) 
 
 
 def test_an_unknown_annotation_is_a_warning_for_its_author(tenant: Tenant) -> None:
-    # Warnings are headers of the answer; the audit log has the whole review.
     status, _ = tenant.create_pod(tenant.app([]), vault_adr="x")
     assert status == 201
+    (warning,) = tenant.api.warnings
+    assert "vault-adr" in warning
+    assert "did you mean vault.security.banzaicloud.io/vault-addr" in warning
 
 
 def test_a_login_that_vault_refuses_names_role_and_account(tenant: Tenant) -> None:

@@ -16,7 +16,10 @@ _TIMEOUT_SECONDS = 60
 
 
 class JsonClient:
-    """Requests to one server, each over a connection of its own. Follows no redirect and uses no proxy."""
+    """Requests to one server, each over a connection of its own. Follows no redirect and uses no proxy.
+
+    `warnings` are the Warning headers of the last answer: what kubectl prints of them.
+    """
 
     def __init__(self, address: str, *, ca_file: Path | None = None) -> None:
         """`address` is `http://HOST:PORT`, or `https://HOST:PORT` verified by `ca_file`."""
@@ -24,6 +27,7 @@ class JsonClient:
         self._host = parts.hostname or ""
         self._port = parts.port
         self._context = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self.warnings: list[str] = []
 
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -38,6 +42,7 @@ class JsonClient:
         try:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
+            self.warnings = response.headers.get_all("Warning", [])
             return response.status, _decode(response.read())
         finally:
             connection.close()

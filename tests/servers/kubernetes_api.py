@@ -43,6 +43,11 @@ class KubernetesApi:
         headers = {"Authorization": f"Bearer {token or self.admin_token}", "Content-Type": content_type}
         return self._client.request(method, path, body, headers)
 
+    @property
+    def warnings(self) -> list[str]:
+        """The Warning headers of the last answer, which kubectl prints."""
+        return self._client.warnings
+
     def act(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded answer to a request of the administrator, which has to succeed."""
         status, answer = self.request(method, path, body)

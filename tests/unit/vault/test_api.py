@@ -214,6 +214,13 @@ def test_words_that_repeat_nothing_are_shown_of_a_write_too(words: str) -> None:
     assert "not shown" not in str(raised.value)
 
 
+def test_a_short_number_of_a_body_is_not_shown_either() -> None:
+    client, _, _ = make_client([respond(400, {"errors": ["pin 1234 is too easy"]})])
+    with pytest.raises(RequestRejected) as raised:
+        api.write_secret(client, "kv/a", '{"pin":1234}')
+    assert "1234" not in str(raised.value)
+
+
 def test_a_write_without_body_quotes_the_server() -> None:
     client, _, _ = make_client([respond(400, {"errors": ["no such role"]})])
     with pytest.raises(RequestRejected, match="no such role"):

@@ -251,6 +251,7 @@ MALFORMED: list[tuple[str, Any, str]] = [
         respond(200, b"<html>hunter2</html>", content_type="text/html; charset=utf-8"),
         "is text/html instead of JSON",
     ),
+    ("a token for a type", respond(200, b"x", content_type="hvs.hunter2hunter2"), "is something instead of JSON"),
     ("text", respond(200, b"hunter2"), "is not valid JSON;"),
     ("list", respond(200, ["hunter2"], content_type="application/json"), "is JSON, but not an object"),
     ("string", respond(200, "hunter2"), "is JSON, but not an object"),

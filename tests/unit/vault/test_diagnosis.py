@@ -117,6 +117,18 @@ def test_look_ups_are_a_handful() -> None:
     assert len(transport.sent) == MAX_LOOKUPS
 
 
+def test_all_look_ups_together_have_two_seconds() -> None:
+    def answer_late(_: Request) -> Response:
+        clock.time += 0.9
+        return respond(404)
+
+    client, transport, clock = make_client(answer_late)
+    diagnosis = Diagnosis(client)
+    for number in range(20):
+        diagnosis.explain(missing(f"m{number}/a"))
+    assert transport.timeouts == pytest.approx([2.0, 1.1, 0.2])
+
+
 def test_none_follows_one_that_was_not_answered() -> None:
     diagnosis, transport = diagnose(Unreachable("no answer", timed_out=True))
     for number in range(20):
