@@ -40,7 +40,7 @@ def find_or_build(name: str) -> Path:
         if os.environ.get(command.variable):
             raise  # names something wrong, which no build would correct
     go = find_go()
-    with _lock_cache():
+    with lock_cache():
         if not command.cached.exists():  # another build may have been waited for
             _build(command, go)
     return command.cached
@@ -60,20 +60,20 @@ def find_go() -> str:
 
 
 @contextmanager
-def _lock_cache() -> Iterator[None]:
+def lock_cache() -> Iterator[None]:
     """Let one build at a time go on; the kernel frees the lock of a builder that ends in any way."""
     cache_root().mkdir(parents=True, exist_ok=True)
     with (cache_root() / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _report("waiting for another build to end")
+            report("waiting for another build to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _build(command: Command, go: str) -> None:
-    _report(f"building {command.name} {command.version} (some minutes the first time)")
+    report(f"building {command.name} {command.version} (some minutes the first time)")
     started = time.monotonic()
     target = command.cached
     target.parent.mkdir(exist_ok=True)
@@ -81,13 +81,13 @@ def _build(command: Command, go: str) -> None:
     built = subprocess.run(
         [go, "build", *_build_flags(command), "-o", unfinished, command.package],
         cwd=GO_MODULE,
-        env=_build_environ(),
+        env=build_environ(),
         check=False,
     )
     if built.returncode != 0:
         raise ServerMissing(f"building {command.name} with {go} failed with status {built.returncode}, see above")
     unfinished.replace(target)
-    _report(f"built {command.name} in {time.monotonic() - started:.0f} s")
+    report(f"built {command.name} in {time.monotonic() - started:.0f} s")
 
 
 def _build_flags(command: Command) -> list[str]:
@@ -99,14 +99,14 @@ def _build_flags(command: Command) -> list[str]:
     return ["-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", " ".join(linker)]
 
 
-def _build_environ() -> dict[str, str]:
+def build_environ() -> dict[str, str]:
     """This environment for a static executable of this machine, whatever it says about other machines or workspaces."""
     foreign = {"GOOS", "GOARCH"}
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return {**kept, "CGO_ENABLED": "0", "GOWORK": "off"}
 
 
-def _report(text: str) -> None:
+def report(text: str) -> None:
     print(f"servers: {text}", flush=True)
 
 
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     try:
         for name in options.name or NEEDED:
-            _report(f"{name}: {find_or_build(name)}")
+            report(f"{name}: {find_or_build(name)}")
     except ServerMissing as error:
         print(f"servers: {error}", file=sys.stderr)
         return 0 if options.optional and not os.environ.get("CI") else 1
