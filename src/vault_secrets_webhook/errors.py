@@ -10,6 +10,7 @@
     │       └── SecretMissing  nothing at the path, or a deleted or destroyed version of it
     ├── SecretError            what an environment variable asks for cannot be given
     │   └── MissingValue       ... because the path, key or version does not exist (may be ignored)
+    ├── TemplateError          a Go template that does not parse or cannot be executed; its text is Go's own
     ├── LaunchError            the command cannot be started; carries the exit code
     └── Refused                an admission request answered with `allowed: false`; carries code and reason
 
@@ -119,6 +120,18 @@ class SecretError(Error):
 
 class MissingValue(SecretError):
     """The path, key or version does not exist. Only this one is forgiven by ignore-missing."""
+
+
+class TemplateError(Error):
+    """A Go template that cannot be rendered.
+
+    The text is Go's own, `template: NAME:LINE:COLUMN: executing "NAME" at <NODE>: ...`, because people search for it.
+    It may quote what the template was given or has computed; `shown` leaves that out, for logs.
+    """
+
+    def __init__(self, text: str, shown: str | None = None) -> None:
+        super().__init__(text)
+        self.shown = text if shown is None else shown
 
 
 class LaunchError(Error):

@@ -1,0 +1,51 @@
+"""What a rendering may spend."""
+
+from __future__ import annotations
+
+import pytest
+
+from vault_secrets_webhook.gotemplate.limits import ELEMENT_SIZE, OUTPUT_LIMIT, Budget, LimitError
+
+STEPS = "^the template takes more than 10 steps$"
+MEMORY = "^the template makes more than 1 MiB of values$"
+RESULT = "^the result would be larger than 16 MiB$"
+
+
+def test_steps_to_the_last() -> None:
+    budget = Budget(steps=10)
+    budget.spend_steps(4)
+    budget.spend_steps(6)
+    with pytest.raises(LimitError, match=STEPS) as caught:
+        budget.spend_steps(1)
+    assert caught.value.is_constant
+
+
+def test_memory_to_the_last() -> None:
+    budget = Budget(memory=1 << 20)
+    budget.reserve(1 << 19)
+    budget.reserve_elements((1 << 19) // ELEMENT_SIZE)
+    with pytest.raises(LimitError, match=MEMORY):
+        budget.reserve(1)
+
+
+def test_one_string_is_no_larger_than_the_output() -> None:
+    budget = Budget()
+    budget.reserve(OUTPUT_LIMIT)
+    with pytest.raises(LimitError, match=RESULT):
+        budget.reserve(OUTPUT_LIMIT + 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (b"abc", 3),
+        ([1, 2], 2 * ELEMENT_SIZE),
+        ({b"a": 1}, ELEMENT_SIZE),
+        (5, 0),
+        (None, 0),
+    ],
+)
+def test_results_are_counted_by_their_size(value: object, size: int) -> None:
+    budget = Budget(memory=1000)
+    budget.count_result(value)
+    assert budget.memory == 1000 - size
