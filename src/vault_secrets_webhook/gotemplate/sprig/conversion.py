@@ -1,0 +1,44 @@
+"""Sprig's type conversions: atoi, float64, int, int64, toDecimal.
+
+Source: Sprig v3.3.0, numeric.go and functions.go; documentation "Type Conversion Functions".
+"""
+
+from __future__ import annotations
+
+from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.sprig.cast import to_float64, to_int, to_int64
+from vault_secrets_webhook.gotemplate.values import Int64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vault_secrets_webhook.gotemplate.sprig import Entry
+
+
+def atoi(text: bytes) -> int:
+    """Read a decimal number without complaint: the nearest int of one that is too large, 0 for what is none."""
+    from vault_secrets_webhook.gotemplate import strconv
+
+    try:
+        return strconv.atoi(text)
+    except strconv.NumberError as error:
+        return int(error.value)
+
+
+def read_octal(value: object) -> Int64:
+    """Read what a value prints as octal digits; 0 if they are none or too many."""
+    from vault_secrets_webhook.gotemplate.fmt import sprint
+    from vault_secrets_webhook.gotemplate.strconv import parse_int
+
+    try:
+        return Int64(parse_int(sprint([value]), 8, 64))
+    except FunctionError:
+        return Int64(0)
+
+
+FUNCTIONS: dict[str, Entry] = {
+    "atoi": ("string -> int", atoi),
+    "float64": ("interface {} -> float64", to_float64),
+    "int": ("interface {} -> int", to_int),
+    "int64": ("interface {} -> int64", to_int64),
+    "toDecimal": ("interface {} -> int64", read_octal),
+}
