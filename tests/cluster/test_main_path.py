@@ -51,6 +51,7 @@ def test_every_kind_of_secret_arrives(tenant: Tenant, canary: str) -> None:
         {"name": "CERT", "value": f'>>vault:{mount}-pki/issue/app#certificate#{{"common_name":"a.example.com"}}'},
         {"name": "TRANSIT", "value": ciphertext},
         {"name": "TOKEN", "value": "vault:login"},
+        {"name": "TEMPLATE", "value": f"vault:{tenant.path('db')}#pg://app:${{.password | upper | urlquery}}@db"},
     ]
     got = run_app(tenant, tenant.app(env), transit_key_id="app", transit_path=f"{mount}-transit")
     assert got["KV2"] == f"{canary}-kv2"
@@ -59,6 +60,7 @@ def test_every_kind_of_secret_arrives(tenant: Tenant, canary: str) -> None:
     assert got["URL"] == f"pg://app:{canary}-kv2@db"
     assert got["CERT"].startswith("-----BEGIN CERTIFICATE-----")
     assert got["TRANSIT"] == f"{canary}-transit"
+    assert got["TEMPLATE"] == f"pg://app:{canary.upper()}-KV2@db"
     assert got["TOKEN"].startswith(("s.", "hvs."))
     assert not [name for name in got if name.startswith("VAULT_")]
 
@@ -147,6 +149,13 @@ REFUSALS = [
         ["vault-client-timeout", "mutate-probes", "'A'", "'B'"],
         id="all that is wrong",
     ),
+    pytest.param({"A": "vault:a#${.x | uper}"}, {}, 422, ["'A'", 'function "uper" not defined'], id="template"),
+    pytest.param(
+        {"A": "vault:a#b"}, {"vault_role": "{{ env `HOME` }}"}, 422, ["vault-role", '"env"'], id="role template"
+    ),
+    pytest.param(
+        {"A": "vault:a#b"}, {"vault_role": "{{ .cluster }}"}, 422, ["map has no entry"], id="role without name"
+    ),
     pytest.param({"A": "vault:a#b"}, {"token_auth_mount": "a:b"}, 422, ["token-auth-mount"], id="volume of a token"),
     pytest.param({"A": "vault:a#b"}, {"vault_addr": "http://10.0.0.1"}, 403, ["vault-addr"], id="address"),
     pytest.param({"A": "vault:a#b"}, {"vault_skip_verify": "true"}, 403, ["vault-skip-verify"], id="skip verify"),
@@ -163,6 +172,19 @@ def test_what_is_wrong_is_refused_by_name(
     assert REFUSED_BY in answer["message"]
     for word in words:
         assert word in answer["message"]
+
+
+def test_a_role_may_be_a_template(tenant: Tenant, canary: str) -> None:
+    tenant.write("db", {"password": canary})
+    tenant.bao.create_kubernetes_role(
+        f"{tenant.namespace}-reader",
+        namespace=tenant.namespace,
+        service_account="app",
+        policies=[tenant.namespace],
+        mount=auth_mount(tenant),
+    )
+    env = [{"name": "A", "value": f"vault:{tenant.path('db')}#password"}]
+    assert run_app(tenant, tenant.app(env), vault_role='{{ .namespace }}-{{ "READER" | lower }}')["A"] == canary
 
 
 def test_a_container_without_command_is_refused_with_what_to_do(tenant: Tenant) -> None:

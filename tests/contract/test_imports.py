@@ -94,6 +94,21 @@ STARTS: list[tuple[str, dict[str, str], list[str]]] = [
     ),
 ]
 
+TEMPLATE = [
+    *(
+        f"vault_secrets_webhook.gotemplate{name}"
+        for name in (
+            *("", ".data", ".exec", ".expression", ".functions", ".functionsets", ".lex", ".limits", ".node", ".parse"),
+            *(".pipeline", ".sprig", ".unquote", ".values"),
+        )
+    ),
+    "vault_secrets_webhook.inject.template",
+]
+# What each part of the language brings with it: none of the other functions of Sprig, and no module twice as heavy.
+TEMPLATES: list[tuple[str, str, list[str]]] = [
+    ("fields, conditions and loops", "${if .k}pg://${.k}@db${end}${range $i, $e := .l}${$e}${end}", []),
+]
+
 ANSWER = serve_paths({"kv/a": kv1({"k": "v"}), "secret/data/a": kv2({"k": "v"}), "auth/kubernetes/login": auth()})
 
 
@@ -141,6 +156,14 @@ def test_imports(interpreter: str, given: dict[str, str], expected: list[str], p
     list_imports(interpreter, SCRIPT, environ)  # compiles what has not been run before, which imports more
     imported = list_imports(interpreter, SCRIPT, environ) - list_imports(interpreter, "pass", {})
     assert sorted(imported) == sorted(expected)
+
+
+@pytest.mark.parametrize(("text", "more"), [row[1:] for row in TEMPLATES], ids=[row[0] for row in TEMPLATES])
+def test_imports_of_a_template(text: str, more: list[str], places: dict[str, str]) -> None:
+    environ = {"A": f"vault:kv/a#{text}", "VAULT_TOKEN": "t", "VAULT_ADDR": places["HTTP"]}
+    list_imports(sys.executable, SCRIPT, environ)
+    imported = list_imports(sys.executable, SCRIPT, environ) - list_imports(sys.executable, "pass", {})
+    assert sorted(imported) == sorted([*PASS_THROUGH, *ONE_SECRET, *TEMPLATE, *more])
 
 
 @pytest.mark.parametrize("given", [row[1] for row in STARTS if len(row[2]) == len(PASS_THROUGH)])

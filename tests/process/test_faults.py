@@ -222,7 +222,7 @@ def test_wrong_reference_is_told_before_anything_is_asked(
     given = {
         "NO_KEY": f"db://{canary}@${{vault:secret/data/app}}",
         "VERSION": "vault:secret/data/app#k#latest",
-        "TEMPLATE": "vault:secret/data/app#${.k}",
+        "TEMPLATE": "vault:secret/data/app#${.k | nosuch}",
         "BODY": f'vault:pki/issue/app#k#{{"x":"{canary}"}}',
         "VAULT_ENV_FROM_PATH": "secret/data/app#new",
         "GOOD": "vault:secret/data/app#user",
@@ -236,7 +236,7 @@ def test_wrong_reference_is_told_before_anything_is_asked(
     assert lines["NO_KEY"]["cause"] == "no key: write vault:PATH#KEY"
     assert lines["VERSION"]["cause"].startswith("a version is a whole number")
     assert lines["VERSION"]["reference"] == "vault:secret/data/app#k#latest"
-    assert "templates are not supported by this version" in lines["TEMPLATE"]["cause"]
+    assert lines["TEMPLATE"]["cause"] == 'secret/data/app: template: config:1: function "nosuch" not defined'
     assert canary not in seen.log
 
 

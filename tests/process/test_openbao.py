@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from tests.process.runner import SHOW_ENVIRONMENT, Ended, finish, run, start
 from tests.servers.process import poll
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.servers.openbao import OpenBao
 
 MOUNT = "process"
@@ -66,6 +69,59 @@ def test_kv2(bao: OpenBao, canary: str) -> None:
         "JSON": f'{{"user":"{canary}","n":1500000}}',
     }
     assert canary not in seen.log
+
+
+def test_templates(bao: OpenBao, canary: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("one\ntwo\n")
+    bao.write_kv2("db", {"user": "ü", "password": canary, "port": 5432, "zero": 0, "hosts": ["a", "b"]}, f"{MOUNT}-kv2")
+    bao.write_kv1("db", {"password": f"{canary}/1 ", "half": "é"}, f"{MOUNT}-kv1")
+    path = f"{MOUNT}-kv2/data/db"
+    seen = inject(
+        bao,
+        bao.root_token,
+        URL=f"vault:{path}#pg://${{.user | urlquery}}:${{.password}}@db:${{.port}}${{if .zero}}?x${{end}}",
+        HOSTS=f"vault:{path}#${{range $i, $host := .hosts}}${{if $i}},${{end}}${{$host}}:${{$.port}}${{end}}",
+        HASH=f"vault:{path}#${{.password | sha256sum | trunc 8}}",
+        INLINE=f"<${{vault:{MOUNT}-kv1/db#${{.password | trim | upper}}}}|${{vault:{path}#port}}>",
+        BYTES=f"vault:{MOUNT}-kv1/db#${{trunc 1 .half}}",
+        FILE=f"vault:{path}#${{file `{tmp_path}/ca.pem`}}",
+        OLDER=f"vault:{path}#${{.pasword}}",
+    )
+    assert {name: value for name, value in seen.environ.items() if name != "PATH"} == {
+        "URL": f"pg://%C3%BC:{canary}@db:5432?x",
+        "HOSTS": "a:5432,b:5432",
+        "HASH": hashlib.sha256(canary.encode()).hexdigest()[:8],
+        "INLINE": f"<{canary.upper()}/1|5432>",
+        "BYTES": "\udcc3",
+        "FILE": "one\\ntwo\\n",
+        "OLDER": "<no value>",
+    }
+    (warning,) = [line for line in map(json.loads, seen.log.splitlines()) if line["level"] == "WARN"]
+    assert (warning["msg"], warning["variables"]) == (
+        "a template wrote <no value>: it names a key that the secret has not",
+        ["OLDER"],
+    )
+    assert canary not in seen.log
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("${.password.x}", "at <.password.x>: can't evaluate field x in type interface {}"),
+        ("${fail .password}", "at <fail .password>: error calling fail: "),
+        ("${upper .port}", "at <.port>: wrong type for value; expected string; got json.Number"),
+        ("${.password | mustToDate `2006`}", "error calling mustToDate: "),
+        ("${range .port}${end}", "range can't iterate over "),
+        ("${range $i := until 1000000000}${end}", "error calling until: the template makes more than 128 MiB"),
+    ],
+)
+def test_template_that_fails(bao: OpenBao, canary: str, template: str, words: str) -> None:
+    bao.write_kv2("failing", {"password": canary, "port": 5432}, f"{MOUNT}-kv2")
+    seen = inject(bao, bao.root_token, A=f"vault:{MOUNT}-kv2/data/failing#{template}")
+    assert cause(seen, "A").startswith(f"{MOUNT}-kv2/data/failing: template: config:1:")
+    assert words in cause(seen, "A")
+    assert canary not in seen.log
+    assert "5432" not in seen.log
 
 
 def test_kv2_that_looks_like_none(bao: OpenBao) -> None:

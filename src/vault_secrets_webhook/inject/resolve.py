@@ -16,6 +16,7 @@ from vault_secrets_webhook.errors import (
     RequestRejected,
     SecretError,
     SecretMissing,
+    TemplateError,
     Unreachable,
 )
 from vault_secrets_webhook.vault.client import DENIED, is_passing
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
+    from vault_secrets_webhook.gotemplate import Template
+    from vault_secrets_webhook.gotemplate.functions import FunctionSet
     from vault_secrets_webhook.vault.api import Secret
     from vault_secrets_webhook.vault.client import Client
     from vault_secrets_webhook.wire.jsontext import JSON
@@ -41,6 +44,7 @@ FROM_PATH = "VAULT_ENV_FROM_PATH"
 # Said by what stands before Vault, or by a Vault that is sealed or overrun: of every path alike.
 AWAY = frozenset((429, 502, 503, 504))
 MAX_KEYS_NAMED = 10
+NO_VALUE = b"<no value>"
 
 
 class TransitSettings:
@@ -57,15 +61,18 @@ class TransitSettings:
 class Plan:
     """What has to be fetched, in the order in which it was first named, and for whom.
 
-    `variables` are (name, parts); `from_path` the reads whose keys become variables themselves; `faults` what
-    cannot even be planned.
+    `variables` are (name, parts); `from_path` the reads whose keys become variables themselves; `templates` those of the
+    references, by their text; `faults` what cannot even be planned. `functions` are what templates may call, by default
+    all that vault-env has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, functions: FunctionSet | None = None) -> None:
+        self.functions = functions
         self.variables: list[tuple[str, tuple[Part, ...]]] = []
         self.from_path: tuple[Read, ...] = ()
         self.sources: dict[Read | Write, None] = {}
         self.ciphertexts: dict[str, None] = {}
+        self.templates: dict[str, Template] = {}
         self.hands_out_token = False
         self.faults: list[SecretError] = []
 
@@ -78,9 +85,11 @@ class Plan:
             return
         for part in parts:
             if isinstance(part, Reference) and part.is_template:
-                cause = f"{part.source.path}: templates are not supported by this version; name a key"
-                self.faults.append(SecretError(name, cause))
-                return
+                try:
+                    self.add_template(part.selector)
+                except TemplateError as error:
+                    self.faults.append(SecretError(name, f"{part.source.path}: {error.shown}"))
+                    return
         self.variables.append((name, parts))
         for part in parts:
             if isinstance(part, Reference):
@@ -89,6 +98,13 @@ class Plan:
                 self.ciphertexts[part.ciphertext] = None
             elif isinstance(part, Login):
                 self.hands_out_token = True
+
+    def add_template(self, text: str) -> None:
+        """Parse the template of a reference. Raises TemplateError."""
+        from .template import parse_template
+
+        if text not in self.templates:
+            self.templates[text] = parse_template(text, self.functions)
 
 
 class Fetched:
@@ -120,9 +136,13 @@ class Fetched:
 
 
 class Rendered:
-    """The values by name (bytes), the names that were dropped because ignore-missing forgave them, and the faults."""
+    """The values by name (bytes), what was dropped because ignore-missing forgave it, and the faults.
+
+    `doubtful` are the names of values whose template met a key that is not there.
+    """
 
     def __init__(self) -> None:
+        self.doubtful: list[str] = []
         self.values: dict[str, bytes] = {}
         self.from_path: dict[str, bytes] = {}
         self.dropped: list[MissingValue] = []
@@ -135,9 +155,9 @@ def is_outage(error: object) -> bool:
     return is_away or isinstance(error, Unreachable | ConfigurationError)
 
 
-def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "") -> Plan:
+def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "", functions: FunctionSet | None = None) -> Plan:
     """Plan for (name, value) pairs; values without references are passed over."""
-    plan = Plan()
+    plan = Plan(functions)
     try:
         plan.from_path = parse_paths(from_path)
     except InvalidReference as error:
@@ -239,9 +259,12 @@ def render(plan: Plan, fetched: Fetched, token: str, *, ignores_missing: bool) -
     rendered.faults.extend(plan.faults)
     for name, parts in plan.variables:
         try:
-            rendered.values[name] = b"".join(render_part(name, part, fetched, token) for part in parts)
+            rendered.values[name] = b"".join(render_part(name, part, plan, fetched, token) for part in parts)
         except SecretError as error:
             sort_fault(rendered, error, ignores_missing=ignores_missing)
+        else:
+            if plan.templates and is_doubtful_text(parts, rendered.values[name]):
+                rendered.doubtful.append(name)
     for read in plan.from_path:
         try:
             rendered.from_path.update(render_path(read, fetched))
@@ -257,7 +280,12 @@ def sort_fault(rendered: Rendered, error: SecretError, *, ignores_missing: bool)
         rendered.faults.append(error)
 
 
-def render_part(name: str, part: Part, fetched: Fetched, token: str) -> bytes:
+def is_doubtful_text(parts: Iterable[Part], value: bytes) -> bool:
+    """Tell whether a template wrote what Go's templates write for a key that is not there."""
+    return NO_VALUE in value and any(isinstance(part, Reference) and part.is_template for part in parts)
+
+
+def render_part(name: str, part: Part, plan: Plan, fetched: Fetched, token: str) -> bytes:
     match part:
         case str():
             return part.encode("utf-8", "surrogateescape")
@@ -270,8 +298,20 @@ def render_part(name: str, part: Part, fetched: Fetched, token: str) -> bytes:
             return plaintext
         case Reference():
             secret = expect_secret(name, part.source, fetched)
+            if part.is_template:
+                return fill_template(name, part, plan.templates[part.selector], secret)
             return write_value(name, part.source.path, part.selector, pick_key(name, part, secret))
     raise TypeError(type(part).__name__)
+
+
+def fill_template(name: str, reference: Reference, template: Template, secret: Secret) -> bytes:
+    """Render a template over a secret. Raises SecretError, whose text quotes nothing that came out of the secret."""
+    from .template import fill
+
+    try:
+        return fill(template, secret.data)
+    except TemplateError as error:
+        raise SecretError(name, f"{reference.source.path}: {error.shown}") from None
 
 
 def render_path(read: Read, fetched: Fetched) -> dict[str, bytes]:
@@ -323,8 +363,12 @@ def encode_value(value: JSON) -> bytes:
     """Write a value as an environment variable has it: text and numbers as they are, null empty, the rest as JSON."""
     if value is None:
         return b""
-    text = value if isinstance(value, str) else dumps(value)
+    return encode_text(value if isinstance(value, str) else dumps(value))
+
+
+def encode_text(text: str) -> bytes:
+    """Encode text out of JSON. Lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go."""
     try:
         return text.encode()
-    except UnicodeEncodeError:  # lone surrogates, which JSON can write and UTF-8 cannot, become U+FFFD, as in Go
+    except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

@@ -112,6 +112,8 @@ def assemble(
         from .faults import report_missing
 
         report_missing(rendered.dropped, log)
+    if rendered.doubtful:
+        log.warning("a template wrote <no value>: it names a key that the secret has not", variables=rendered.doubtful)
     dropped = {fault.name for fault in rendered.dropped}
     added = {encode(name): value for name, value in rendered.from_path.items()}
     own = [name for name in rendered.from_path if encode(name) in withheld]

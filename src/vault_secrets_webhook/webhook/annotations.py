@@ -69,6 +69,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     vault_role: str
     vault_path: str
     vault_auth_method: str
+    vault_serviceaccount: str
     vault_skip_verify: bool
     vault_tls_secret: str
     vault_client_timeout: int
@@ -129,10 +130,10 @@ TABLE = (
     Annotation("readonly-root-fs", "READONLY_ROOT_FS", "true", parse_bool, "readonly_root_fs", "readOnlyRootFilesystem of injected containers"),
     Annotation("registry-skip-verify", "REGISTRY_SKIP_VERIFY", "false", parse_bool, "", "leave the certificate of image registries unchecked"),
     Annotation("vault-addr", "VAULT_ADDR", "https://vault:8200", parse_text, "vault_addr", "address of Vault; an annotation must repeat the operator's or be on VAULT_ADDR_ALLOWLIST"),
-    Annotation("vault-role", "VAULT_ROLE", "", parse_role, "vault_role", "role to log in with; by default the name of the pod's ServiceAccount"),
+    Annotation("vault-role", "VAULT_ROLE", "", parse_role, "vault_role", "role to log in with, or a Go template of it; by default the name of the pod's ServiceAccount"),
     Annotation("vault-path", "VAULT_PATH", "kubernetes", parse_text, "vault_path", "mount of the auth method"),
     Annotation("vault-auth-method", "VAULT_AUTH_METHOD", "jwt", parse_auth_method, "vault_auth_method", "auth method: kubernetes or jwt"),
-    Annotation("vault-serviceaccount", "VAULT_SERVICEACCOUNT", "", parse_text, "", "ServiceAccount to log in with for Secrets, ConfigMaps and custom resources; of no effect on pods"),
+    Annotation("vault-serviceaccount", "VAULT_SERVICEACCOUNT", "", parse_text, "vault_serviceaccount", "ServiceAccount to log in with for Secrets, ConfigMaps and custom resources; of a pod, only templates of the role see it"),
     Annotation("vault-skip-verify", "VAULT_SKIP_VERIFY", "false", parse_bool, "vault_skip_verify", "leave Vault's certificate unchecked; annotations need VAULT_ALLOW_OBJECT_SKIP_VERIFY"),
     Annotation("vault-tls-secret", "VAULT_TLS_SECRET", "", parse_object_name, "vault_tls_secret", "Secret of the pod's namespace whose key ca.crt holds the authorities that Vault's certificate is checked with"),
     Annotation("vault-client-timeout", "VAULT_CLIENT_TIMEOUT", "10s", parse_duration, "vault_client_timeout", "time limit of requests to Vault"),

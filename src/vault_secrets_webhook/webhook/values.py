@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 
-from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.errors import ConfigurationError, TemplateError
 from vault_secrets_webhook.textlog import parse_level
 from vault_secrets_webhook.vault.auth import LATER, METHODS
+
+from .role import is_template, parse_role_template
 
 # `metav1.LabelSelector`-style names: RFC 1123 subdomain and label, as `k8s.io/apimachinery/pkg/util/validation` has them.
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -98,9 +100,12 @@ def parse_object_name(text: str) -> str:
 
 
 def parse_role(text: str) -> str:
-    """Read the name of a Vault role, or nothing: then the pod's ServiceAccount names it."""
-    if "{{" in text:
-        raise ValueError("templates in the role come with a later version; write the role's name")
+    """Read the name of a Vault role, a Go template of it, or nothing: then the pod's ServiceAccount names it."""
+    if is_template(text):
+        try:
+            parse_role_template(text)
+        except TemplateError as error:
+            raise ValueError(str(error)) from None
     return text
 
 

@@ -164,7 +164,7 @@ def test_every_fault_is_told() -> None:
             "NO_KEY": "x${vault:secret/data/app#nam}",
             "DENIED": "vault:secret/data/denied#x",
             "HTML": "vault:secret/data/html#x",
-            "TEMPLATE": "vault:secret/data/app#${.user}",
+            "TEMPLATE": "vault:secret/data/app#${.user | uper}",
             "WRONG": "vault:secret/data/app",
         },
         {
@@ -176,7 +176,7 @@ def test_every_fault_is_told() -> None:
     )
     assert run.rendered.values == {"GOOD": b"u"}
     assert sorted(run.faults[:2]) == [
-        "TEMPLATE: secret/data/app: templates are not supported by this version; name a key",
+        'TEMPLATE: secret/data/app: template: config:1: function "uper" not defined',
         "WRONG: no key: write vault:PATH#KEY\n  vault:secret/data/app\n                       ^",
     ]
     assert sorted(run.faults[2:]) == [
@@ -231,7 +231,7 @@ NEVER_FORGIVEN: list[tuple[str, str, Any]] = [
     ("unreachable", "vault:kv/a#k", Unreachable("gone", may_pass=False)),
     ("HTML", "vault:kv/a#k", b"<html>"),
     ("wrong reference", "vault:kv/a", {}),
-    ("template", "vault:kv/a#${.k}", kv1({"k": ""})),
+    ("template", "vault:kv/a#${.k.x}", kv1({"k": ""})),
     ("ciphertext", "vault:v1:x", {}),
 ]
 

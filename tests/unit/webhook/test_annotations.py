@@ -108,7 +108,8 @@ REFUSALS = [
     ("vault-env-image-pull-policy", "Sometimes", "pull policy", 422),
     ("vault-env-image", "", "image", 422),
     ("vault-tls-secret", "../other", "name of an object", 422),
-    ("vault-role", "{{ .namespace }}", "later version", 422),
+    ("vault-role", "{{ .namespace ", "unclosed action", 422),
+    ("vault-role", "{{ .namespace | env }}", 'function "env" not defined', 422),
     ("vault-auth-method", "magic", "auth method", 422),
     ("vault-env-from-path", "secret/../x", "path must not", 422),
     ("vault-env-from-path", "secret/x#new", "version", 422),
@@ -141,7 +142,7 @@ def test_refusal_names_the_annotation(suffix: str, text: str, words: str, code: 
         ("READONLY_ROOT_FS", "yes"),
         ("VAULT_CLIENT_TIMEOUT", "soon"),
         ("VAULT_ENV_PULL_POLICY", "often"),
-        ("VAULT_ROLE", "{{ .name }}"),
+        ("VAULT_ROLE", "{{ .name }"),
         ("VAULT_AGENT", "true"),
         ("VAULT_AUTH_METHOD", "none"),
         ("TRANSIT_BATCH_SIZE", "many"),
@@ -197,7 +198,7 @@ def test_annotations_of_the_other_webhook_warn_once() -> None:
     assert warnings == [f"annotations {LATER_PREFIX}... have no effect in this version: write {PREFIX}..."]
 
 
-@pytest.mark.parametrize("key", [INJECTED, PREFIX + "vault-serviceaccount", "example.com/vault-addr"])
+@pytest.mark.parametrize("key", [INJECTED, PREFIX + "vault-configfile-path", "example.com/vault-addr"])
 def test_known_and_foreign_annotations_change_nothing(key: str) -> None:
     assert read({key: "anything"}) == read({})
 

@@ -29,6 +29,7 @@ ACCEPTED: list[tuple[str, Callable[[str], Any], str, Any]] = [
     ("object-name", values.parse_object_name, "a.b-c", "a.b-c"),
     ("object-name-none", values.parse_object_name, "", ""),
     ("role", values.parse_role, "shop-reader", "shop-reader"),
+    ("role-template", values.parse_role, "{{ .name | lower }}", "{{ .name | lower }}"),
     ("mount", values.parse_mount, "token:vault.token", ("token", "vault.token")),
     ("mount-odd-file", values.parse_mount, "token:$(id);a b:c", ("token", "$(id);a b:c")),
     ("mount-none", values.parse_mount, "", None),
@@ -60,7 +61,9 @@ REFUSED: list[tuple[str, Callable[[str], Any], str]] = [
     ("object-name-path", values.parse_object_name, "../a"),
     ("object-name-newline", values.parse_object_name, "a\n"),
     ("object-name-long", values.parse_object_name, "a" * 254),
-    ("role-template", values.parse_role, "{{ .name }}"),
+    ("role-template", values.parse_role, "{{ .name "),
+    ("role-template-function", values.parse_role, "{{ env `HOME` }}"),
+    ("role-template-long", values.parse_role, "{{ .name }}" * 1000),
     ("mount-no-colon", values.parse_mount, "token"),
     ("mount-no-file", values.parse_mount, "token:"),
     ("mount-no-volume", values.parse_mount, ":file"),
@@ -79,7 +82,7 @@ def test_accepted(parse: Callable[[str], Any], text: str, expected: Any) -> None
 
 @pytest.mark.parametrize(("parse", "text"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_refused(parse: Callable[[str], Any], text: str) -> None:
-    with pytest.raises(ValueError, match=r"write|needed|allowed|later version|not VOLUME:FILE"):
+    with pytest.raises(ValueError, match=r"write|needed|allowed|^template: vault-role:1: |too long|not VOLUME:FILE"):
         parse(text)
 
 

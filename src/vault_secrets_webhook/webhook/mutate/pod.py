@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from vault_secrets_webhook.webhook.annotations import INJECTED, MUTATE, SKIP, read_annotations
+from vault_secrets_webhook.webhook.role import is_template, render_role
 
 from .container import is_wrapped, wrap_command, wrap_handlers
 from .copying import (
@@ -77,8 +78,13 @@ class Place(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A pod with containers to be changed. What cannot be done goes to the refusals."""
+    """A pod with containers to be changed. What cannot be done goes to the refusals.
 
+    `name` is empty where the API server is to make one up.
+    """
+
+    name: str
+    namespace: str
     spec: PodSpec
     options: Options
     settings: Settings
@@ -112,7 +118,9 @@ async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: Obj
     if wrapped:
         warnings += warn_of_wrapped([place.container for place in places if place.path in wrapped], marked)
     if chosen:
-        warnings += change_pod(patch, Job(spec, reading.options, settings, chosen, reading.refusals))
+        warnings += change_pod(
+            patch, Job(metadata.name or "", namespace, spec, reading.options, settings, chosen, reading.refusals)
+        )
     if reading.later:
         warnings += judge_later(reading, spec, is_served=bool(wrapped) and not chosen)
     reading.refusals.check()
@@ -190,7 +198,7 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
     points = copier.made if copier else find_points(job.chosen, volumes)
     context = Context(
         options=options,
-        role=options.vault_role or spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT,
+        role=job.refusals.attempt(name_role, job) or "",
         certificate_file=volumes.certificate_file(),
         token_file=TOKEN_FILE if options.token_auth_mount else "",
         log_server=job.settings.vault_env_log_server,
@@ -199,6 +207,23 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
     patch.append("/spec/volumes", spec.volumes, volumes.added)
     add_copiers(patch, job, volumes, None if copier else points, before)
     return warnings
+
+
+def name_role(job: Job) -> str:
+    """Name the role that the pod logs in with. Raises Refused when its template makes none."""
+    options, spec = job.options, job.spec
+    if not options.vault_role:
+        return spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT
+    if not is_template(options.vault_role):
+        return options.vault_role
+    facts = {
+        "authmethod": options.vault_auth_method,
+        "name": job.name,
+        "namespace": job.namespace,
+        "path": options.vault_path,
+        "serviceaccount": options.vault_serviceaccount,
+    }
+    return render_role(options.vault_role, facts)
 
 
 def change_containers(

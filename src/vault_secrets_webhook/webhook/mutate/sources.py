@@ -11,8 +11,9 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from vault_secrets_webhook.errors import InvalidReference, Refused
+from vault_secrets_webhook.errors import InvalidReference, Refused, TemplateError
 from vault_secrets_webhook.inject.reference import SCHEME, WRITE_SCHEME, Reference, has_reference, parse
+from vault_secrets_webhook.inject.template import parse_template
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.values import is_object_name, show
@@ -42,6 +43,8 @@ LOOKALIKE_ADVICE = (
 )
 BLANK_KEY_ADVICE = "the key of the reference includes the white space beside it: take that out of the value"
 MOST_WARNINGS = 10
+LONGEST_TEMPLATE = 10_000
+EXPANSION = "$("  # which kubelet replaces
 
 
 class Object(NamedTuple):
@@ -176,6 +179,22 @@ def check_literal(container: Container, variable: str | None, text: str, search:
         raise Refused(f"{name_variable(container, variable)}: {error}") from None
     if any(map(has_blank_key, parts)):
         search.warn_once(name_variable(container, variable), BLANK_KEY_ADVICE)
+    for part in parts:
+        check_template(container, variable, part)
+
+
+def check_template(container: Container, variable: str | None, part: Part) -> None:
+    """Raise Refused for a reference whose template does not parse.
+
+    Of one that is very long, or that is not whole before kubelet has replaced something in it, vault-env is the judge.
+    """
+    if not isinstance(part, Reference) or not part.is_template:
+        return
+    if len(part.selector) <= LONGEST_TEMPLATE and EXPANSION not in part.selector:
+        try:
+            parse_template(part.selector)
+        except TemplateError as error:
+            raise Refused(f"{name_variable(container, variable)}: {part.source.path}: {error}") from None
 
 
 def has_blank_key(part: Part) -> bool:

@@ -167,6 +167,7 @@ class PodSpec(Part):
 class Metadata(Part):
     """What is said about a pod."""
 
+    name: str | None = None
     annotations: dict[str, str] | None = None
 
 

@@ -157,6 +157,9 @@ def test_the_token_of_a_container_stays() -> None:
         ({"serviceAccountName": "shop"}, {}, {"VAULT_ROLE": "all"}, "all"),
         ({"serviceAccountName": "shop"}, {"vault-role": "one"}, {"VAULT_ROLE": "all"}, "one"),
         ({"serviceAccountName": "shop"}, {"vault-role": ""}, {"VAULT_ROLE": "all"}, "shop"),
+        ({}, {"vault-role": "{{ .namespace }}-{{ .name | upper }}-"}, {}, f"{NAMESPACE}--"),
+        ({}, {}, {"VAULT_ROLE": "{{ .authmethod }}.{{ .path }}", "VAULT_PATH": "k8s"}, "jwt.k8s"),
+        ({}, {"vault-role": "{{ .serviceaccount }}", "vault-serviceaccount": "till"}, {}, "till"),
     ],
 )
 def test_role(spec: Any, annotations: dict[str, str], environ: dict[str, str], expected: str) -> None:
@@ -437,8 +440,28 @@ def test_a_hostile_name_cannot_break_the_message() -> None:
     assert len(str(caught.value)) < 2000
 
 
-def test_a_template_is_left_to_vault_env() -> None:
-    assert mutate(pod(container(env=[{"name": "A", "value": "vault:a#${.x | upper}"}]))).injected == ["app"]
+@pytest.mark.parametrize(
+    "template",
+    ["${.x | upper}", "${file `/x`}", "${env `HOME`}", "${if}$(KUBELET)", "${.x}" * 5000 + "${if}"],
+    ids=["good", "file", "environment", "not-whole", "long"],
+)
+def test_a_template_is_left_to_vault_env(template: str) -> None:
+    assert mutate(pod(container(env=[{"name": "A", "value": f"vault:a#{template}"}]))).injected == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("vault:a#${if}", "container 'app', variable 'A': a: template: config:1: missing value for if"),
+        ("x${vault:a#${.x | uper}}", 'a: template: config:1: function "uper" not defined'),
+        ("vault:a#${blob `s3://b`}", 'function "blob" not defined: it reads from a cloud'),
+    ],
+)
+def test_a_template_that_does_not_parse_is_refused(value: str, words: str) -> None:
+    with pytest.raises(Refused) as caught:
+        mutate(pod(container(env=[{"name": "A", "value": value}])))
+    assert words in str(caught.value)
+    assert caught.value.code == 422
 
 
 def test_unknown_annotations_warn() -> None:
