@@ -4,14 +4,16 @@
 BIN := .venv/bin
 # Each worker starts servers of its own, so more of them than this make nothing faster.
 WORKERS ?= auto --maxprocesses=4
+# How many random templates `make fuzz-template` compares.
+COUNT ?= 100000
 export PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers unit servers bench docs format lock clean
+.PHONY: help demo test lint types layers unit servers bench docs format lock clean template-cases fuzz-template
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: .venv/.demo ## see a secret travel from a real OpenBao into a process
 	@$(BIN)/vault-secrets-webhook demo
@@ -39,9 +41,16 @@ servers: .venv/.test ## find or build kube-apiserver and etcd (some minutes the 
 servers-if-possible: .venv/.test
 	$(BIN)/python -m tests.servers.build --optional
 
-bench: .venv/.test ## measure start-up and admission (each takes --peer PATH by hand)
+bench: .venv/.test ## measure start-up, templates and admission (each takes --peer PATH by hand)
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.template
 	$(BIN)/python -m benchmarks.admission
+
+template-cases: .venv/.test ## ask real Go anew for the answers to tests/golden/gotemplate/cases
+	$(BIN)/python -m tests.golden.gotemplate.generate
+
+fuzz-template: .venv/.test ## compare COUNT random templates (100000) with real Go, from SEED (a random one)
+	$(BIN)/python -m tests.fuzz.templates --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 docs: .venv/.test ## write the tables of the reference documentation
 	$(BIN)/python -m tests.docs.generate

@@ -9,13 +9,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vault_secrets_webhook.gotemplate.functionsets import IMPURE
+from vault_secrets_webhook.gotemplate.sprig import MODULES
 from vault_secrets_webhook.webhook.annotations import TABLE
 from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "webhook.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+DOCUMENTS = (REFERENCE / "webhook.md", REFERENCE / "templates.md")
 PLACE = re.compile(r"(<!-- (\w+): [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -48,7 +51,28 @@ def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-TABLES = {"settings": render_settings, "ignored": render_ignored, "annotations": render_annotations}
+def render_sprig() -> str:
+    """Write a row for each group of Sprig's functions."""
+    rows = ((title, " ".join(map(code, sorted(names.split())))) for title, names in sorted(name_groups().items()))
+    return render_table(("group", "functions"), rows)
+
+
+def name_groups() -> dict[str, str]:
+    return {module.replace("_", " "): names for module, names in MODULES.items()}
+
+
+def render_impure() -> str:
+    """Write a row for each function that the webhook's templates lack."""
+    return render_table(("function", "because it"), ((code(name), why) for name, why in sorted(IMPURE.items())))
+
+
+TABLES = {
+    "settings": render_settings,
+    "ignored": render_ignored,
+    "annotations": render_annotations,
+    "sprig": render_sprig,
+    "impure": render_impure,
+}
 
 
 def render(text: str) -> str:
@@ -57,4 +81,5 @@ def render(text: str) -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(render(REFERENCE.read_text()))
+    for document in DOCUMENTS:
+        document.write_text(render(document.read_text()))

@@ -1,4 +1,4 @@
-"""The command line: `vault-secrets-webhook serve | mutate | demo`.
+"""The command line: `vault-secrets-webhook serve | mutate | template | demo`.
 
 Exit codes: 0 done, 1 something is wrong with what was given (a manifest, a secret, a server), 2 wrong usage or settings,
 130 interrupted. Errors go to standard error, and only results to standard output.
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from vault_secrets_webhook import __version__
 from vault_secrets_webhook.errors import ConfigurationError, Error
 
-from . import demo, mutate, serve
+from . import demo, mutate, serve, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "vault-secrets-webhook"
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
-COMMANDS = {"serve": serve, "mutate": mutate, "demo": demo}
+COMMANDS = {"serve": serve, "mutate": mutate, "template": template, "demo": demo}
 
 
 def build_parser() -> argparse.ArgumentParser:
