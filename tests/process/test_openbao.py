@@ -112,7 +112,7 @@ def test_templates(bao: OpenBao, canary: str, tmp_path: Path) -> None:
         ("${upper .port}", "at <.port>: wrong type for value; expected string; got json.Number"),
         ("${.password | mustToDate `2006`}", "error calling mustToDate: "),
         ("${range .port}${end}", "range can't iterate over "),
-        ("${range $i := until 1000000000}${end}", "error calling until: the template makes more than 128 MiB"),
+        ("${range $i := until 1000000000}${end}", "error calling until: the template makes more than 64 MiB"),
     ],
 )
 def test_template_that_fails(bao: OpenBao, canary: str, template: str, words: str) -> None:

@@ -46,8 +46,8 @@ def render(
     `data` is what JSON gives: dict, list, str, bool, None, float (Go's float64) and `Number` (Go's json.Number); an int
     is Go's int, which JSON has none of. `delims` that are empty are Go's own. `missingkey` says what the value of a key
     is that a map has not: "default" (or "invalid"), "zero" or "error". `functions` are those of Sprig if it is None;
-    else what has `get(name)`: a dict will do. Its values are `functions.Function`, or callables that are given the
-    values of `values` (a string is bytes) and give what `data` may be.
+    else what has `get(name)`: a dict will do. Its values are `functions.Function`, or callables: they are
+    given, and give, what `data` may be, and the text of an exception is that of the error.
 
     Bytes that are not UTF-8 are surrogates, in all arguments and in the result, as in `os.environ`:
     `result.encode("utf-8", "surrogateescape")` gives them back.

@@ -8,8 +8,10 @@ Sources: package text/template, exec.go (calls, arguments) and funcs.go (which f
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import TemplateError
+
 from .expression import EVALUATORS, MISSING
-from .functions import Function, FunctionError, SignatureError, adapt
+from .functions import Function, FunctionError, SignatureError
 from .lex import quote_text
 from .node import BoolNode, NilNode, NumberNode, StringNode
 from .values import (
@@ -17,6 +19,7 @@ from .values import (
     INTEGER_CLASSES,
     JSON_NUMBER,
     NILABLE,
+    PLAIN,
     REFLECT_VALUE,
     SIGNED,
     UNSIGNED,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 SHORT_CIRCUITS = frozenset(("and", "or"))  # builtins that do not evaluate all of their arguments
 CONSTANTS = frozenset((BoolNode, NumberNode, StringNode))
-SIZE_A_STEP = 64  # bytes or elements of the arguments of functions
+SIZE_A_STEP = 16  # bytes or elements of the arguments of functions
 LEFT_OUT = "(its words are left out here: they may quote a secret)"
 
 
@@ -69,16 +72,24 @@ def find_function(execution: Execution, name: str) -> tuple[Function, bool]:
             raise execution.make_error(f"{quote_text(name)} is not a defined function")
         found = builtin, True
     else:
-        found = given if isinstance(given, Function) else adapt(name, convert_result_of(given)), False
+        found = given if isinstance(given, Function) else adapt(name, given), False
     execution.found[name] = found
     return found
 
 
-def convert_result_of(given: Callable[..., object]) -> Callable[..., object]:
-    """Let a bare callable give what `data.convert` takes, such as str."""
-    from .data import convert
+def adapt(name: str, given: Callable[..., object]) -> Function:
+    """Make a function of a bare callable: it takes any arguments, and knows Python's values and exceptions alone."""
+    from .data import convert, restore
 
-    return lambda *values: convert(given(*values))
+    def call(*values: object) -> object:
+        try:
+            return convert(given(*map(restore, values)))
+        except (FunctionError, TemplateError, MemoryError, RecursionError):
+            raise
+        except Exception as error:  # what a function of Go would return as its error, or panic with
+            raise FunctionError(str(error)) from error
+
+    return Function(name, "...interface {} -> interface {}", call)
 
 
 def call_method(
@@ -147,12 +158,17 @@ def call_checked(
 
 
 def estimate_cost(values: list[object]) -> int:
-    """Give the steps for what is long: most functions look at all of what they are given, if only to compare it."""
+    """Give the steps for what is long: most functions look at all of what they are given, if only to compare it.
+
+    `go_size` of a struct or pointer that may be long is how many bytes are in it.
+    """
     cost = 0
     for value in values:
         inner = value.value if type(value) is Boxed else value
         if isinstance(inner, bytes | list):
             cost += len(inner) // SIZE_A_STEP
+        elif inner is not None and type(inner) not in PLAIN:
+            cost += getattr(inner, "go_size", 0) // SIZE_A_STEP
     return cost
 
 

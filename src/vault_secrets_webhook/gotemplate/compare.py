@@ -9,12 +9,13 @@ Sources: package text/template, funcs.go; section "Functions" of its documentati
 from __future__ import annotations
 
 from .functions import FunctionError
-from .limits import Budget
 from .values import COMPLEX, FLOATS, SIGNED, UNSIGNED, is_nil, kind_of, type_of, unbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .limits import Budget
 
 BASIC_KINDS = {
     "bool": "bool",
@@ -32,18 +33,18 @@ def find_basic_kind(value: object) -> str | None:
     return BASIC_KINDS.get(kind_of(value))
 
 
-def are_equal(left: object, *rights: object) -> bool:
+def are_equal(budget: Budget, left: object, *rights: object) -> bool:
     """Tell whether a value equals any of the others. Raises FunctionError for values that do not compare."""
     if not rights:
         raise FunctionError("missing argument for comparison", is_constant=True)
     left = unbox(left)
-    return any(equals(left, unbox(right)) for right in rights)
+    return any(equals(budget, left, unbox(right)) for right in rights)
 
 
-def equals(left: Any, right: Any) -> bool:
+def equals(budget: Budget, left: Any, right: Any) -> bool:
     left_kind, right_kind = find_basic_kind(left), find_basic_kind(right)
     if left_kind == right_kind:
-        return equals_unusually(left, right) if left_kind is None else bool(left == right)
+        return equals_unusually(budget, left, right) if left_kind is None else bool(left == right)
     if left_kind in INTEGERS and right_kind in INTEGERS:
         return bool(left == right)
     if left is not None and right is not None:
@@ -51,16 +52,16 @@ def equals(left: Any, right: Any) -> bool:
     return False
 
 
-def equals_unusually(left: object, right: object) -> bool:
+def equals_unusually(budget: Budget, left: object, right: object) -> bool:
     """Compare values of which neither is of a basic kind."""
     if left is None or right is None:
         return is_nil(left) and is_nil(right)
     if kind_of(left) != kind_of(right):
-        raise describe("non-comparable types %s: %v, %s: %v", left, name_type(left), name_type(right), right)
+        raise describe(budget, "non-comparable types %s: %v, %s: %v", left, name_type(left), name_type(right), right)
     if is_nil(left) or is_nil(right):
         return is_nil(left) and is_nil(right)
     if kind_of(right) in {"slice", "map", "func"}:
-        raise describe("non-comparable type %s: %v", right, name_type(right))
+        raise describe(budget, "non-comparable type %s: %v", right, name_type(right))
     if kind_of(left) == "ptr":
         return left is right
     return type_of(left) is type_of(right) and left == right
@@ -70,11 +71,11 @@ def name_type(value: object) -> bytes:
     return str(type_of(value)).encode()
 
 
-def describe(text: str, *values: object) -> FunctionError:
+def describe(budget: Budget, text: str, *values: object) -> FunctionError:
     """Make an error that quotes values."""
     from .fmt import sprintf
 
-    return FunctionError(sprintf(Budget(), text.encode(), values).decode("utf-8", "surrogateescape"))
+    return FunctionError(sprintf(budget, text.encode(), values).decode("utf-8", "surrogateescape"))
 
 
 def make_type_error(left: object, right: object) -> FunctionError:
@@ -82,8 +83,8 @@ def make_type_error(left: object, right: object) -> FunctionError:
     return FunctionError(text, is_constant=True)
 
 
-def is_unequal(left: object, right: object) -> bool:
-    return not are_equal(left, right)
+def is_unequal(budget: Budget, left: object, right: object) -> bool:
+    return not are_equal(budget, left, right)
 
 
 def is_less(left: Any, right: Any) -> bool:
@@ -100,13 +101,13 @@ def is_less(left: Any, right: Any) -> bool:
     return bool(left < right)
 
 
-def is_less_or_equal(left: object, right: object) -> bool:
-    return is_less(left, right) or are_equal(left, right)
+def is_less_or_equal(budget: Budget, left: object, right: object) -> bool:
+    return is_less(left, right) or are_equal(budget, left, right)
 
 
-def is_greater(left: object, right: object) -> bool:
+def is_greater(budget: Budget, left: object, right: object) -> bool:
     """As Go has it, not "less or equal": so it is true of what has no order, NaN."""
-    return not is_less_or_equal(left, right)
+    return not is_less_or_equal(budget, left, right)
 
 
 def is_greater_or_equal(left: object, right: object) -> bool:
@@ -115,10 +116,10 @@ def is_greater_or_equal(left: object, right: object) -> bool:
 
 
 FUNCTIONS = {
-    "eq": ("reflect.Value, ...reflect.Value -> bool", are_equal),
+    "eq": ("budget, reflect.Value, ...reflect.Value -> bool", are_equal),
     "ge": ("reflect.Value, reflect.Value -> bool", is_greater_or_equal),
-    "gt": ("reflect.Value, reflect.Value -> bool", is_greater),
-    "le": ("reflect.Value, reflect.Value -> bool", is_less_or_equal),
+    "gt": ("budget, reflect.Value, reflect.Value -> bool", is_greater),
+    "le": ("budget, reflect.Value, reflect.Value -> bool", is_less_or_equal),
     "lt": ("reflect.Value, reflect.Value -> bool", is_less),
-    "ne": ("reflect.Value, reflect.Value -> bool", is_unequal),
+    "ne": ("budget, reflect.Value, reflect.Value -> bool", is_unequal),
 }

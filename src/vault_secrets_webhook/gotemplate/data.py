@@ -9,7 +9,7 @@ from __future__ import annotations
 from vault_secrets_webhook.errors import TemplateError
 from vault_secrets_webhook.wire.jsontext import Number
 
-from .values import JsonNumber, encode
+from .values import JsonNumber, decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,15 @@ def convert_value(value: object) -> object:
         return converter(value)
     if hasattr(value, "go_type"):
         return value
-    raise TypeError(f"templates know no {type(value).__name__}")
+    return find_converter(type(value))(value)
+
+
+def find_converter(kind: type) -> Callable[[Any], object]:
+    """Give what converts values of a class that is made of one of ours, such as OrderedDict or an enumeration of str."""
+    for base in kind.__mro__:
+        if base in CONVERTERS:
+            return CONVERTERS[base]
+    raise TypeError(f"templates know no {kind.__name__}")
 
 
 def keep_value(value: object) -> object:
@@ -47,7 +55,7 @@ def keep_value(value: object) -> object:
 def convert_int(value: int) -> int:
     if not LEAST_INT <= value <= GREATEST_INT:
         raise TypeError("templates know no integers of more than 64 bits")
-    return value
+    return int(value)
 
 
 def convert_number(value: Number) -> JsonNumber:
@@ -70,14 +78,29 @@ def convert_key(key: object) -> bytes:
     raise TypeError(f"templates know no maps with keys of type {type(key).__name__}")
 
 
+def restore(value: object) -> object:
+    """Give a value as a caller knows it: what `convert` takes, as far as there is such a thing for its type."""
+    match value:
+        case JsonNumber():
+            return Number(decode(value))
+        case bytes():
+            return decode(value)
+        case list():
+            return [restore(item) for item in value]
+        case dict():
+            return {decode(key): restore(item) for key, item in value.items()}
+    return value
+
+
 CONVERTERS: dict[type, Callable[[Any], object]] = {
     type(None): keep_value,
     bool: keep_value,
-    float: keep_value,
-    bytes: keep_value,
+    float: float,
+    bytes: bytes,
     int: convert_int,
     str: encode,
     Number: convert_number,
     list: convert_list,
+    tuple: convert_list,
     dict: convert_dict,
 }

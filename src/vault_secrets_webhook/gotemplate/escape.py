@@ -5,6 +5,7 @@ Source: package text/template, funcs.go; package net/url, `QueryEscape`.
 
 from __future__ import annotations
 
+from .limits import OUTPUT_LIMIT
 from .values import decode, encode
 
 TYPE_CHECKING = False
@@ -16,6 +17,8 @@ JAVASCRIPT = {
     **{code: f"\\u{code:04X}" for code in (*range(0x20), *b"<>&=")},
     **{code: "\\" + chr(code) for code in b"\\'\""},
 }
+ESCAPED_LONG = bytes((*range(0x20), *b"<>&="))  # in JavaScript, each by six characters
+LONGEST_GROWTH = 5
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 QUERY = {code: chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(0x100)} | {ord(" "): "+"}
 
@@ -34,7 +37,11 @@ def escape_html(budget: Budget, *values: object) -> bytes:
 
 
 def escape_javascript(budget: Budget, *values: object) -> bytes:
-    text = decode(join_arguments(budget, values))
+    string = join_arguments(budget, values)
+    size = len(string) + LONGEST_GROWTH * (len(string) - len(string.translate(None, ESCAPED_LONG)))
+    if size > OUTPUT_LIMIT:
+        budget.reserve(size)  # it raises, before memory is taken
+    text = decode(string)
     return encode(text.translate(JAVASCRIPT if text.isascii() else JavaScript(JAVASCRIPT)))
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     # What a loop goes through: the index, None where there is none, and the element.
     Item: TypeAlias = tuple[object, object]
 
+# Bytes that a template within a template, and a body of a control structure, take until they are left.
+INVOCATION_SIZE, BLOCK_SIZE = 400, 250
 HIDDEN = "(a value is left out here: it may be a secret)"
 
 
@@ -319,10 +321,11 @@ def count_items(value: int) -> Iterator[Item]:
 
 
 def make_value_error(execution: Execution, text: str, value: object) -> TemplateError:
-    """Make an error that quotes a value."""
+    """Make an error that quotes a value, of a pointer what it points to."""
     from .fmt import write_value
 
-    return execution.make_error(text.format(decode(write_value(value, execution.budget))), text.format(HIDDEN))
+    quoted = decode(write_value(getattr(value, "go_pointed", value), execution.budget))
+    return execution.make_error(text.format(quoted), text.format(HIDDEN))
 
 
 def walk_template(execution: Execution, node: TemplateNode) -> bool:
@@ -331,6 +334,8 @@ def walk_template(execution: Execution, node: TemplateNode) -> bool:
         raise execution.make_error(f"template {quote_text(node.name)} not defined")
     if execution.depth == DEPTH_LIMIT:
         raise execution.make_error(f"exceeded maximum template depth ({DEPTH_LIMIT})")
+    blocks = len(execution.frames) - execution.depth
+    execution.budget.expect_room(execution.depth * INVOCATION_SIZE + blocks * BLOCK_SIZE)
     data = None if node.pipe is None else evaluate_pipeline(execution, execution.dot, node.pipe)
     execution.frames.append(Invocation(execution, node.name, data))
     execution.enter(root, data)

@@ -61,8 +61,3 @@ class Function:
         self.result = find_type(result.strip())
         self.call = call
         self.cost = cost
-
-
-def adapt(name: str, found: Function | Callable[..., object]) -> Function:
-    """Make a `Function` of what a caller of `render` gave: a bare callable takes anything and gives anything."""
-    return found if isinstance(found, Function) else Function(name, "...interface {} -> interface {}", found)

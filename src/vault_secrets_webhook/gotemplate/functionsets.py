@@ -7,12 +7,11 @@ and nothing more: what reads the environment, files or the network is not there,
 
 from __future__ import annotations
 
-from .functions import Function
-from .sprig import SPRIG
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .functions import Function
 
 IMPURE = {
     "env": "reads environment variables",
@@ -42,7 +41,9 @@ class Functions:
         self.where = where
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is such a function, which imports nothing."""
+        """Tell whether there is such a function, which imports nothing but their names."""
+        from .sprig import SPRIG
+
         return name not in self.withheld and (name in EXTRA or name in SPRIG)
 
     def get(self, name: str) -> Function | None:
@@ -50,9 +51,12 @@ class Functions:
         if name in self.withheld:
             return None
         if name in EXTRA:
+            from .functions import Function
             from .sprig import environment
 
             return Function(name, *getattr(environment, EXTRA[name])[name])
+        from .sprig import SPRIG
+
         return SPRIG.get(name)
 
     def explain(self, name: str) -> str:

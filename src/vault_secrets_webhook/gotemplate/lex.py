@@ -82,13 +82,13 @@ class Token:
 class Lexer:
     """Reads the tokens of a text. `has_function` tells which functions exist: `break` may be one."""
 
-    __slots__ = ("depth", "in_action", "keywords", "left", "line", "pos", "right", "start", "text")
+    __slots__ = ("depth", "has_function", "in_action", "left", "line", "pos", "right", "start", "text")
 
     def __init__(self, text: str, left: str, right: str, has_function: Callable[[str], bool]) -> None:
         self.text = text
         self.left = left or "{{"
         self.right = right or "}}"
-        self.keywords = KEYWORDS.difference([name for name in REPLACEABLE if has_function(name)])
+        self.has_function = has_function
         self.pos = self.start = 0  # of the token that is being read: its end and its beginning
         self.line = 1  # that of the beginning
         self.in_action = False
@@ -264,7 +264,7 @@ class Lexer:
     def read_identifier(self) -> Token:
         token = self.read_word(self.pos, IDENTIFIER)
         if token.kind == IDENTIFIER:
-            if token.value in self.keywords:
+            if token.value in KEYWORDS and not (token.value in REPLACEABLE and self.has_function(token.value)):
                 token.kind = token.value
             elif token.value in {"true", "false"}:
                 token.kind = BOOL

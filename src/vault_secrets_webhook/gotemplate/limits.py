@@ -10,10 +10,10 @@ from __future__ import annotations
 from .functions import FunctionError
 
 OUTPUT_LIMIT = 16 << 20  # bytes of the output, and of any one string
-MEMORY_LIMIT = 128 << 20  # bytes of everything that functions give back
+MEMORY_LIMIT = 64 << 20  # bytes of everything that functions give back
 ELEMENT_SIZE = 64  # bytes that an element of a list or map is counted as
 STEP_LIMIT = 5_000_000
-DEPTH_LIMIT = 1_000  # templates that are executed within templates
+DEPTH_LIMIT = 100_000  # templates that are executed within templates, as in Go
 
 
 class LimitError(FunctionError):
@@ -53,6 +53,11 @@ class Budget:
         self.memory -= size
         if self.memory < 0:
             raise LimitError(f"the template makes more than {self.memory_limit >> 20} MiB of values")
+
+    def expect_room(self, size: int) -> None:
+        """Raise LimitError if more bytes are in use for the time being than may still be made."""
+        if size > self.memory:
+            self.spend_memory(size)
 
     def count_result(self, value: object) -> None:
         """Count what a function gave back. Raises LimitError if it is too much."""

@@ -53,7 +53,6 @@ from .node import (
     StringNode,
     VariableNode,
 )
-from .unquote import unquote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,6 +213,8 @@ class PipelineParser:
         return ChainNode(pos, node, names)
 
     def unquote(self, quoted: str) -> bytes:
+        from .unquote import unquote  # late: most templates have no strings
+
         try:
             return unquote(quoted)
         except ValueError as error:

@@ -35,16 +35,22 @@ INFINITY = float("inf")
 class NumberError(FunctionError):
     """A string that is no number, or one that is too large; Go's `strconv.NumError`.
 
-    `reason` is the end of its text, `value` what Go gives beside the error: the nearest number, or 0.
+    `reason` is the end of its words, `value` what Go gives beside the error: the nearest number, or 0. The words are made
+    when they are asked for: most callers take the value, and the string may be long.
     """
 
     def __init__(self, function: str, text: bytes, reason: str, value: float = 0) -> None:
+        super().__init__(reason)
+        self.function = function
+        self.text = text
+        self.reason = reason
+        self.value = value
+
+    def __str__(self) -> str:
         from .quote import quote  # late: only errors need it
         from .values import decode
 
-        super().__init__(f"strconv.{function}: parsing {decode(quote(text))}: {reason}")
-        self.reason = reason
-        self.value = value
+        return f"strconv.{self.function}: parsing {decode(quote(self.text))}: {self.reason}"
 
 
 def parse_int(text: bytes, base: int, bits: int) -> int:
@@ -119,9 +125,9 @@ def is_well_separated(text: bytes) -> bool:
     digits = HEXADECIMAL if prefix == b"0x" else DECIMAL
     if prefix[:1] == b"0" and prefix[1:] in PREFIX_BASES:
         text = text[:1] + text[PREFIX_LENGTH:]
-    parts = text.split(b"_")
-    lasts, firsts = [part[-1:] for part in parts[:-1]], [part[:1] for part in parts[1:]]
-    return all(digit and digit in digits for digit in lasts + firsts)
+    # In the place of each digit a zero, and nothing but zeros on either side of each underscore.
+    marked = b"x" + text.translate(bytes.maketrans(digits, b"0" * len(digits))) + b"x"
+    return marked.count(b"_") == marked.count(b"0_") == marked.count(b"_0")
 
 
 def strip_sign(text: bytes) -> bytes:

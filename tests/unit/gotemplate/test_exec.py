@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vault_secrets_webhook.gotemplate import Number, Template, TemplateError, render
-from vault_secrets_webhook.gotemplate.limits import DEPTH_LIMIT, Budget
+from vault_secrets_webhook.gotemplate.limits import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 COUNT_DOWN = '{{define "f"}}{{if gt . 1}}{{with sub . 1 | int}}{{template "f" .}}{{end}}{{else}}bottom{{end}}{{end}}'
-NESTED = '{{define "f"}}{{range 1}}{{with 1}}{{if .}}{{template "f"}}{{end}}{{end}}{{end}}{{end}}{{template "f"}}'
+ENDLESS = '{{define "f"}}{{if true}}{{template "f"}}{{end}}{{end}}{{template "f"}}'
+BLOCKS = '{{define "f"}}{{range 1}}{{with 1}}{{if .}}{{template "f"}}{{end}}{{end}}{{end}}{{end}}{{template "f"}}'
+DEEP = 20_000
 SMALL_STACK = 256 * 1024
 
 
@@ -41,7 +43,7 @@ def in_small_thread(work: Callable[[], object]) -> object:
     "run", [pytest.param(lambda work: work(), id="main"), pytest.param(in_small_thread, id="small")]
 )
 def test_templates_nest_to_their_limit(run: Callable[[Callable[[], object]], object]) -> None:
-    call = f'{{{{template "f" {DEPTH_LIMIT}}}}}'
+    call = f'{{{{template "f" {DEEP}}}}}'
     assert run(lambda: render(COUNT_DOWN + call, None)) == "bottom"
 
 
@@ -49,8 +51,15 @@ def test_templates_nest_to_their_limit(run: Callable[[Callable[[], object]], obj
     "run", [pytest.param(lambda work: work(), id="main"), pytest.param(in_small_thread, id="small")]
 )
 def test_templates_nest_no_deeper(run: Callable[[Callable[[], object]], object]) -> None:
-    expected = 'template: template:1:54: executing "f" at <{{template "f"}}>: exceeded maximum template depth (1000)'
-    assert run(lambda: fail(NESTED)) == expected
+    expected = 'template: template:1:36: executing "f" at <{{template "f"}}>: exceeded maximum template depth (100000)'
+    assert run(lambda: fail(ENDLESS)) == expected
+
+
+def test_bodies_within_templates_are_counted_while_they_last() -> None:
+    assert fail(BLOCKS, budget=Budget(memory=1 << 20)).endswith("the template makes more than 1 MiB of values")
+    once = '{{define "f"}}{{with 1}}{{.}}{{end}}{{end}}'
+    budget = Budget(memory=1 << 10)
+    assert Template(once + "{{range 50}}{{template `f`}}{{end}}").execute(None, budget) == b"1" * 50
 
 
 def test_many_levels_are_left_again() -> None:

@@ -102,7 +102,16 @@ class TestFunctions:
 
         text = "{{(note `é` 1 .l nil).a}}{{printf `%T` (note).a}}"
         assert render(text, {"l": [None]}, functions={"note": note}) == "[é 1.50][]interface {}"
-        assert seen == ["é".encode(), 1, [None], None]
+        assert seen == ["é", 1, [None], None]
+
+    def test_callable_knows_python_alone(self) -> None:
+        seen: list[object] = []
+        render("{{note .}}", {"n": Number("1.50"), "l": ["a", 2.5, True]}, functions={"note": seen.append})
+        assert seen == [{"n": "1.50", "l": ["a", 2.5, True]}]
+        assert type(seen[0]["n"]) is Number  # type: ignore[index] # a dict, by the line above
+        assert render("{{shout .}}", "ü", functions={"shout": lambda text: text.upper() + "!"}) == "Ü!"
+        with pytest.raises(TemplateError, match=r"at <refuse 1>: error calling refuse: list index out of range$"):
+            render("{{refuse 1}}", None, functions={"refuse": lambda number: [][number]})
 
     def test_function_with_signature(self) -> None:
         double = Function("double", "int, ...string -> int64", lambda number, *_: number * 2)

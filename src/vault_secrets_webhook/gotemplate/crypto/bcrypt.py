@@ -37,11 +37,16 @@ ALPHABET = bytes.maketrans(
 STANDARD, GO = b"$2b$", b"$2a$"  # `2a` makes the C library mend the hash of some passwords, which Go does not
 
 
-def load_crypt() -> Crypt | None:
-    """Give the C library's crypt(3), if it can be reached and knows bcrypt."""
+def load_crypt(password: bytes = b"") -> Crypt | None:
+    """Give the C library's crypt(3), if it can be reached, knows bcrypt and takes the password.
+
+    None takes one with a NUL, and `_crypt` none that is not UTF-8.
+    """
+    if b"\0" in password:
+        return None
     for load in (load_module, load_library):
         crypt = load()
-        probe = crypt(b"", STANDARD + b"04$" + b"." * 22) if crypt is not None else None
+        probe = crypt(password, STANDARD + b"04$" + b"." * 22) if crypt is not None else None
         if probe is not None and probe.startswith(STANDARD):
             return crypt
     return None

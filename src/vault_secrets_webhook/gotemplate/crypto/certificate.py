@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vault_secrets_webhook.gotemplate.crypto.issuer import Issuer
+    from vault_secrets_webhook.gotemplate.limits import Budget
 
 COMMON_NAME = "2.5.4.3"
 EMPTY_NAME = der.encode(der.SEQUENCE)
 SERIAL_BYTES = 16
 KEY_ID_BYTES = 20
+NAME_STEPS = 2  # to read one of the other names
 DAY = 24 * 3600 * der.NANOSECONDS
 TRUE = der.encode(der.BOOLEAN, b"\xff")
 
@@ -40,6 +42,7 @@ class Request:
 
     def __init__(
         self,
+        budget: Budget,
         name: bytes,
         days: int,
         addresses: Sequence[object] = (),
@@ -47,35 +50,42 @@ class Request:
         *,
         is_authority: bool = False,
     ) -> None:
-        """Check the names. Raises FunctionError with Sprig's text."""
-        ips = [read_address(address) for address in addresses]
+        """Check the names. Raises FunctionError with Sprig's text, or LimitError."""
+        budget.spend_steps(NAME_STEPS * (len(addresses) + len(domains)))
+        ips = [read_address(budget, address) for address in addresses]
         self.name = name
-        self.others = [*(read_domain(domain) for domain in domains), *ips]
+        self.others = [*(read_domain(budget, domain) for domain in domains), *ips]
         self.days = days
         self.is_authority = is_authority
 
 
-def read_address(value: object) -> tuple[int, bytes]:
+def read_address(budget: Budget, value: object) -> tuple[int, bytes]:
     """Give an IP address as it stands among alternative names: tag and content."""
     if type(value) is not bytes:
-        raise FunctionError(f"error parsing ip: {show(value)} is not a string")
+        raise FunctionError(f"error parsing ip: {show(budget, value)} is not a string")
     address = parse_address(value)
     if address is None:
         raise FunctionError(f"error parsing ip: {decode(value)}")
     return der.CONTEXT | 7, address
 
 
-def read_domain(value: object) -> tuple[int, bytes]:
+def read_domain(budget: Budget, value: object) -> tuple[int, bytes]:
     """Give a domain as it stands among alternative names: tag and content."""
     if type(value) is not bytes:
-        raise FunctionError(f"error processing alternate dns name: {show(value)} is not a string")
+        raise FunctionError(f"error processing alternate dns name: {show(budget, value)} is not a string")
     return der.CONTEXT | 2, value
 
 
-def show(value: object) -> str:
+def show(budget: Budget, value: object) -> str:
     from vault_secrets_webhook.gotemplate.fmt import write_value
 
-    return decode(write_value(value))
+    return decode(write_value(value, budget))
+
+
+def estimate_size(request: Request, issuer: Issuer | None) -> int:
+    """Give the bytes that the names of a request take in PEM; of a certificate signed by itself the issuer's are those too."""
+    names = len(request.name) * (1 if issuer else 2) + sum(len(content) for _, content in request.others)
+    return names * 4 // 3
 
 
 def issue_certificate(request: Request, key: PrivateKey, signer: PrivateKey, issuer: Issuer | None = None) -> bytes:

@@ -49,7 +49,7 @@ def lay_out_time(value: Any) -> Mapping[str, object]:
 
 def lay_out_location(value: Any) -> Mapping[str, object]:
     return {
-        "name": value.table.name,
+        "name": getattr(value, "go_pointed", value).name,
         "zone": Slice(Type("[]time.zone", "slice"), is_nil=True),
         "tx": Slice(Type("[]time.zoneTrans", "slice"), is_nil=True),
         "extend": b"",

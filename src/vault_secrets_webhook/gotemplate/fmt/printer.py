@@ -27,6 +27,7 @@ STRING_VERBS = "vsxXq"  # those that call a method which gives a string
 ADDRESS_VERBS = "bodxX"
 ADDRESS = 0xC000010000  # one that Go's heap could have
 SINGLE = 32  # bits of a float32
+VALUE_STEPS = 3  # to find out how a value is written
 
 
 class Printer:
@@ -59,7 +60,7 @@ class Printer:
 
     def print_value(self, value: object, verb: str, depth: int) -> None:
         """Write a value; `depth` is how many lists, maps and structs it is in."""
-        self.budget.spend_steps(1)
+        self.budget.spend_steps(VALUE_STEPS)
         if value is None:
             self.write(b"interface {}(nil)" if self.style.is_go else b"<nil>")
         elif type(value) in PLAIN or not self.call_method(value, verb):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.limits import Budget
 
 CYCLE_DEPTH = 1000  # from here on Go looks for values that hold themselves
+LEVEL_STEPS = 2  # to open a container
 MOST_PARTS = 4096  # that wait to be joined
 SMALLEST_PLAIN = 1e-6
 SMALLEST_SCIENTIFIC = 1e21
@@ -144,6 +145,7 @@ class Writer:
         return text if name == "MarshalJSON" else quote(text, escape_html=self.escape_html)
 
     def open(self, container: object, opening: bytes, closing: bytes, items: Iterable[tuple[bytes, object]]) -> None:
+        self.budget.spend_steps(LEVEL_STEPS)
         self.levels.append(Level(container, self.separate(items, len(self.levels) + 1), closing))
         self.check_cycle(container)
         self.add(opening)

@@ -72,7 +72,7 @@ def find_folded(low: int, high: int) -> Iterator[int]:
 
 
 def find_orbits(low: int, high: int) -> Iterator[int]:
-    from bisect import bisect_left, bisect_right
+    from _bisect import bisect_left, bisect_right
 
     orbits = load_orbits()
     for char in LETTERS[bisect_left(LETTERS, low) : bisect_right(LETTERS, high)]:

@@ -10,7 +10,7 @@ Source: package regexp, regexp.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
+from vault_secrets_webhook.gotemplate.limits import ELEMENT_SIZE, OUTPUT_LIMIT
 from vault_secrets_webhook.gotemplate.values import decode
 
 from .backward import Backward
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from .search import Span
 
 CACHE_SIZE = 32
+MOST_PIECES = 4096  # that wait to be joined
 CACHED_PATTERN_LIMIT = 4096  # bytes of a pattern that is kept
-PATTERN_STEPS = 4  # that each byte of a pattern costs
+BYTES_PER_STEP = 4  # of a replacement that is read
+PATTERN_STEPS = 20  # that each byte of a pattern costs
 META = frozenset(rb"\.+*?()|[]{}^$")
 
 
@@ -79,14 +81,15 @@ class Regexp:
     def find_all(self, budget: Budget, text: bytes, limit: int = -1) -> list[bytes]:
         """Give the matches one after another, at most `limit` unless that is negative."""
         search = self.open(budget, text)
-        found = []
+        found: list[bytes] = []
         for span in list_matches(search, limit):
-            budget.reserve_elements(1)
-            found.append(search.cut(*span))
+            add_part(budget, found, search.cut(*span))
         return found
 
     def replace_all(self, budget: Budget, text: bytes, replacement: bytes) -> bytes:
         """Replace each match; `$1` and the like in the replacement are captures."""
+        budget.spend_steps(len(replacement) // BYTES_PER_STEP)
+        budget.reserve_elements(replacement.count(b"$"))
         parts = parse_replacement(replacement, self.names)
         if all(isinstance(part, bytes) for part in parts):
             return self.replace_all_literal(budget, text, b"".join(part for part in parts if isinstance(part, bytes)))
@@ -120,8 +123,7 @@ class Regexp:
                 break
             end = match_start
             if match_end != 0:
-                budget.reserve_elements(1)
-                parts.append(search.cut(start, end))
+                add_part(budget, parts, search.cut(start, end))
             start = match_end
         if end != search.size:
             parts.append(search.cut(start, search.size))
@@ -170,26 +172,36 @@ def replace_matches(search: Search, expand: Callable[[Span], Iterable[bytes]]) -
     return output.finish()
 
 
-class Output:
-    """What a replacement gives, which may be much more than what it is made of."""
+def add_part(budget: Budget, parts: list[bytes], part: bytes) -> None:
+    """Add to a list that is going to be a result, unless it is too long for that already."""
+    parts.append(part)
+    if len(parts) * ELEMENT_SIZE > budget.memory:
+        budget.reserve_elements(len(parts))
 
-    __slots__ = ("budget", "pieces", "size")
+
+class Output:
+    """What a replacement gives, which may be much more than what it is made of. Who called it counts it when done."""
+
+    __slots__ = ("budget", "pieces", "size", "text")
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.pieces: list[bytes] = []
+        self.text = bytearray()
+        self.pieces: list[bytes] = []  # of the text, not yet in it
         self.size = 0
 
     def add(self, piece: bytes) -> None:
         self.size += len(piece)
-        if self.size > OUTPUT_LIMIT:
+        if self.size > min(OUTPUT_LIMIT, self.budget.memory):
             self.budget.reserve(self.size)
         if piece:
             self.pieces.append(piece)
+            if len(self.pieces) > MOST_PIECES:
+                self.text += b"".join(self.pieces)
+                self.pieces.clear()
 
     def finish(self) -> bytes:
-        self.budget.reserve(self.size)
-        return b"".join(self.pieces)
+        return bytes(self.text) + b"".join(self.pieces)
 
 
 def quote_meta(text: bytes) -> bytes:
@@ -211,7 +223,7 @@ def compile_pattern(pattern: bytes, budget: Budget | None = None) -> Regexp:
     if budget is not None:
         budget.spend_steps(len(compiled.forward.graph.ops))
     if len(pattern) <= CACHED_PATTERN_LIMIT:
-        while len(CACHE) >= CACHE_SIZE:
-            CACHE.pop(next(iter(CACHE)), None)
+        for oldest in [*CACHE][: len(CACHE) - CACHE_SIZE + 1] if len(CACHE) >= CACHE_SIZE else ():
+            CACHE.pop(oldest, None)  # another thread may have been quicker
         CACHE[pattern] = compiled
     return compiled

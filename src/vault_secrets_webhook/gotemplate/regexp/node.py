@@ -23,12 +23,12 @@ LITERAL, SET, EMPTY, ASSERTION, CAPTURE, SEQUENCE, CHOICE, STAR, PLUS, OPTION, R
 class Node:
     """A part of a pattern.
 
-    `value` is the runes of a literal, the charset of a set, the condition of an assertion, the number of a capture, and
+    `runes` are those of a literal. `value` is the charset of a set, the condition of an assertion, the number of a capture, and
     minimum and maximum (-1: none) of a repetition. `is_marked` means that a literal's case is ignored, and that a
     repetition is greedy.
     """
 
-    __slots__ = ("copies", "core", "height", "is_marked", "is_nullable", "op", "parts", "size", "value")
+    __slots__ = ("copies", "core", "height", "is_marked", "is_nullable", "op", "parts", "runes", "size", "value")
 
     def __init__(
         self, op: int, value: tuple[int, ...] = (), parts: Sequence[Node] = (), *, is_marked: bool = False
@@ -36,6 +36,7 @@ class Node:
         self.op: int = op
         self.value = value
         self.parts = parts
+        self.runes: list[int] = []
         self.is_marked = is_marked
         self.core = self
         self.height: int = 1 + max([part.height for part in parts], default=0)
@@ -46,19 +47,20 @@ class Node:
     @property
     def is_single(self) -> bool:
         """Tell whether the node matches one rune whatever it matches."""
-        return self.op == SET or (self.op == LITERAL and len(self.value) == 1)
+        return self.op == SET or (self.op == LITERAL and len(self.runes) == 1)
 
     @property
     def charset(self) -> Charset:
         """What a node that is single matches."""
         if self.op == SET:
             return self.value
-        return find_orbit(self.value[0]) if self.is_marked else (self.value[0], self.value[0])
+        rune = self.runes[0]
+        return find_orbit(rune) if self.is_marked else (rune, rune)
 
 
-def make_literal(runes: tuple[int, ...], *, ignores_case: bool) -> Node:
-    node = Node(LITERAL, runes, is_marked=ignores_case)
-    node.size = len(runes)
+def make_literal(rune: int, *, ignores_case: bool) -> Node:
+    node = Node(LITERAL, is_marked=ignores_case)
+    node.runes.append(rune)
     return node
 
 
@@ -67,10 +69,10 @@ def make_set(charset: Charset) -> Node:
     if len(charset) in (2, 4):
         low, high = charset[0], charset[-1]
         if low == high:
-            return make_literal((low,), ignores_case=False)
+            return make_literal(low, ignores_case=False)
         count = sum(last - first + 1 for first, last in list_ranges(charset))
         if count == 2 and find_orbit(low) == charset:  # noqa: PLR2004 # a pair
-            return make_literal((low,), ignores_case=True)
+            return make_literal(low, ignores_case=True)
     return Node(SET, charset)
 
 
@@ -107,7 +109,7 @@ def make_choice(parts: list[Node]) -> Node:
 
 def merge_singles(first: Node, second: Node) -> Node:
     """Make one node of two alternatives that are single."""
-    if (first.op, first.value, first.is_marked) == (second.op, second.value, second.is_marked):
+    if first.op == second.op and first.is_marked == second.is_marked and first.charset == second.charset:
         return first
     return Node(SET, unite([*list_ranges(first.charset), *list_ranges(second.charset)]))
 

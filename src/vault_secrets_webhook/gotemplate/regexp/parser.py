@@ -55,7 +55,9 @@ class Group:
             return
         before, last = self.parts[-2:]
         if before.op == last.op == nodes.LITERAL and before.is_marked == last.is_marked:
-            self.parts[-2:] = [nodes.make_literal(before.value + last.value, ignores_case=last.is_marked)]
+            before.runes += last.runes
+            before.size = len(before.runes)
+            self.parts.pop()
 
 
 class Parser(Scanner):
@@ -237,16 +239,20 @@ class Parser(Scanner):
 
     def finish_group(self) -> Node:
         self.finish_alternative()
-        return self.check(nodes.make_choice(self.group.alternatives))
+        node = self.check(nodes.make_choice(self.group.alternatives))
+        self.count_work(len(node.parts))
+        return node
 
     def finish_alternative(self) -> None:
         """Make the sequence that has been read one of the group's alternatives, or a part of the last one."""
         group = self.group
         group.merge_literals()
         node = self.check(nodes.make_sequence(group.parts))
+        self.count_work(len(node.parts))
         group.parts = []
         if group.alternatives and node.is_single and group.alternatives[-1].is_single:
-            group.alternatives[-1] = nodes.merge_singles(group.alternatives[-1], node)
+            group.alternatives[-1] = merged = nodes.merge_singles(group.alternatives[-1], node)
+            self.count_work(len(merged.value))
         else:
             group.alternatives.append(node)
 
@@ -255,7 +261,7 @@ class Parser(Scanner):
         self.group.parts.append(self.check(node))
 
     def push_rune(self, rune: int) -> None:
-        self.push(nodes.make_literal((rune,), ignores_case=bool(self.flags & FOLD_CASE)))
+        self.push(nodes.make_literal(rune, ignores_case=bool(self.flags & FOLD_CASE)))
 
     def push_set(self, charset: tuple[int, ...]) -> None:
         self.runes += len(charset)

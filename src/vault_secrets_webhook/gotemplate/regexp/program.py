@@ -88,7 +88,7 @@ class Program:
         return after
 
     def emit_literal(self, node: Node, after: int) -> int:
-        for rune in reversed(node.value):
+        for rune in reversed(node.runes):
             after = self.add_take(find_orbit(rune) if node.is_marked else (rune, rune), after)
         return after
 

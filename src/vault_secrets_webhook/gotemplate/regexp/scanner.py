@@ -9,9 +9,10 @@ Source: package regexp/syntax, parse.go.
 from __future__ import annotations
 
 from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.limits import LimitError
 
 from .charclass import PERL, POSIX, find_unicode_class
-from .charset import MAX_RUNE, fold, list_ranges, negate, unite
+from .charset import LAST_ASCII, MAX_RUNE, fold, list_ranges, negate, unite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ OCTAL = frozenset("01234567")
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 DIGITS = frozenset("0123456789")
 COUNT_LIMIT = 10**8  # from here on Go reads no further
+WORK_LIMIT = 4_000_000  # bounds of ranges, parts of sequences and alternatives
+RANGES_LIMIT = 20_000  # ranges of a class in brackets that are kept before they are put together
+FOLD_WORK = 4  # what a letter counts that is looked up in all cases
+LETTERS = 3_000  # that have cases
+# The named classes as the flags want them; they are as many as there are names.
+ADAPTED: dict[tuple[Charset, int, bool], Charset] = {}
 
 
 class PatternError(FunctionError):
@@ -47,12 +54,13 @@ def check_utf8(text: str) -> None:
 class Scanner:
     """A pattern, and how far it is read. All methods raise PatternError."""
 
-    __slots__ = ("at", "flags", "posix_end", "text")
+    __slots__ = ("at", "flags", "posix_end", "text", "work")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.flags = 0
+        self.work = 0
         self.posix_end = 0  # where the last `:]` was found that was looked for, -1 when there are no more
 
     def read_rune(self) -> str:
@@ -161,9 +169,19 @@ class Scanner:
         return self.adapt(group, is_negated=letter.isupper())
 
     def adapt(self, group: Charset, *, is_negated: bool) -> Charset:
-        if self.flags & FOLD_CASE:
-            group = fold(group)
-        return negate(group) if is_negated else group
+        self.count_work(len(group))
+        key = (group, self.flags & FOLD_CASE, is_negated)
+        adapted = ADAPTED.get(key)
+        if adapted is None:
+            adapted = fold(group) if self.flags & FOLD_CASE else group
+            ADAPTED[key] = adapted = negate(adapted) if is_negated else adapted
+        return adapted
+
+    def count_work(self, size: int) -> None:
+        """Count what is computed beyond one look at each character. Raises LimitError if it is too much."""
+        self.work += size
+        if self.work > WORK_LIMIT:
+            raise LimitError("a regular expression is too large")
 
     def read_unicode_class(self) -> Charset:
         start = self.at
@@ -217,6 +235,9 @@ class Scanner:
             if group is None:
                 group = self.read_range(start)
             ranges += list_ranges(group)
+            if len(ranges) > RANGES_LIMIT:
+                ranges = [*list_ranges(unite(ranges))]
+                self.count_work(len(ranges))
         self.at += 1
         charset = unite(ranges)
         return negate(charset) if is_negated else charset
@@ -229,7 +250,11 @@ class Scanner:
             high = self.read_class_rune(bracket)
             if high < low:
                 raise PatternError("invalid character class range", self.text[start : self.at])
-        return fold((low, high)) if self.flags & FOLD_CASE else (low, high)
+        if not self.flags & FOLD_CASE:
+            return low, high
+        if high > LAST_ASCII:
+            self.count_work(FOLD_WORK * min(high - low, LETTERS))
+        return fold((low, high))
 
     def read_class_rune(self, bracket: int) -> int:
         if self.at == len(self.text):

@@ -10,9 +10,10 @@ of them has one way only to match. Source: Masterminds/semver v3.3.0, constraint
 from __future__ import annotations
 
 from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.limits import LimitError
 
 from .operators import OPERATORS, Pattern
-from .version import is_dotted, parse_version
+from .version import check_length, is_dotted, parse_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ WORD_CHARS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 WILDCARDS = frozenset((b"x", b"X", b"*"))
 MOST_NUMBERS = 3
 BYTES_PER_STEP = 64  # of text that is gone through
+CONSTRAINT_STEPS = 10  # to read one, however short it is
+CONSTRAINT_ELEMENTS = 6  # of a list that take as much memory as a constraint does
 
 
 class Constraint:
@@ -45,9 +48,11 @@ class Constraint:
 
 def parse_constraints(budget: Budget, text: bytes) -> list[list[Constraint]]:
     """Read alternatives of constraints that must hold together. Raises FunctionError for what is none."""
+    rewritten = rewrite_ranges(budget, text)
+    budget.reserve_elements(1 + rewritten.count(b"||"))
     return [
         [Constraint(operator, make_pattern(parts)) for operator, parts in list(split_constraints(budget, segment))]
-        for segment in rewrite_ranges(budget, text).split(b"||")
+        for segment in rewritten.split(b"||")
     ]
 
 
@@ -55,7 +60,8 @@ def split_constraints(budget: Budget, segment: bytes) -> Iterator[tuple[bytes, P
     """Give the operators and versions of a segment."""
     rest = segment.strip(SPACES)
     while True:
-        budget.spend_steps(1 + len(rest) // BYTES_PER_STEP)
+        budget.spend_steps(CONSTRAINT_STEPS + len(rest) // BYTES_PER_STEP)
+        budget.reserve_elements(CONSTRAINT_ELEMENTS)
         after = rest.lstrip(OPERATOR_CHARS)
         operator = rest[: len(rest) - len(after)]
         after = after.lstrip(SPACES)
@@ -77,7 +83,8 @@ def find_any(text: bytes, chars: bytes) -> int:
 
 
 def parse_parts(text: bytes) -> Parts | None:
-    """Take the text of a version to pieces; None if it is none."""
+    """Take the text of a version to pieces; None if it is none. Raises LimitError for what is too long."""
+    check_length(text)
     core, plus, metadata = text.partition(b"+")
     core, dash, prerelease = core.partition(b"-")
     numbers = core.removeprefix(b"v").split(b".")
@@ -97,6 +104,8 @@ def make_pattern(parts: Parts) -> Pattern:
         text = b".".join((*numbers[:known], *[b"0"] * (MOST_NUMBERS - known))) + prerelease
     try:
         return Pattern(parse_version(text), known)
+    except LimitError:
+        raise
     except FunctionError:
         raise FunctionError("constraint Parser Error", is_constant=True) from None
 

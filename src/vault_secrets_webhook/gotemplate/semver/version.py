@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.limits import LimitError
 from vault_secrets_webhook.gotemplate.values import Type, define_type
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ VERSION = define_type("semver.Version", "struct")
 POINTER = define_type("*semver.Version", "ptr")
 POINTER.elem = VERSION
 MOST_SEGMENTS = 3
+LONGEST = 1 << 16  # bytes of a version; later releases of the source take 256
 DIGITS = b"0123456789"
 WORD = DIGITS + b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
@@ -38,6 +40,11 @@ class Version:
         self.prerelease = prerelease
         self.metadata = metadata
         self.original = original
+
+    @property
+    def go_size(self) -> int:
+        """How many bytes there are to look at."""
+        return len(self.prerelease) + len(self.metadata)
 
     @property
     def go_methods(self) -> Mapping[str, Method]:
@@ -72,6 +79,8 @@ class Version:
 
     def replace(self, numbers: tuple[int, int, int], prerelease: bytes = b"", metadata: bytes = b"") -> Version:
         """Make another version of this one; a letter v stays before the original text."""
+        check_length(prerelease)
+        check_length(metadata)
         version = Version(numbers, prerelease, metadata)
         version.original = (b"v" if self.original.startswith(b"v") else b"") + version.write()
         return version
@@ -86,6 +95,11 @@ class VersionPointer:
 
     def __init__(self, version: Version) -> None:
         self.version = version
+
+    @property
+    def go_size(self) -> int:
+        """How many bytes there are to look at in what it points to."""
+        return self.version.go_size
 
     @property
     def go_methods(self) -> Mapping[str, Method]:
@@ -106,8 +120,18 @@ class VersionPointer:
         return VersionPointer(Version())
 
 
+def check_length(text: bytes) -> None:
+    """Raises LimitError for a text that is too long for a version."""
+    if len(text) > LONGEST:
+        raise LimitError(f"a version may not have more than {LONGEST} bytes")
+
+
 def parse_version(text: bytes) -> Version:
-    """Read a version, in which minor and patch may be missing. Raises FunctionError for what is none."""
+    """Read a version, in which minor and patch may be missing.
+
+    Raises FunctionError for what is none, LimitError for what is too long.
+    """
+    check_length(text)
     core, plus, metadata = text.partition(b"+")
     core, dash, prerelease = core.partition(b"-")
     segments = core.removeprefix(b"v").split(b".")

@@ -94,13 +94,15 @@ def swap_runes(text: str) -> Iterator[str]:
             starts = char in SPACE_SET
 
 
-def initials(string: bytes) -> bytes:
-    """Give the first byte of each word, each as the rune of Latin-1 that has its number."""
-    return b"".join(word[:1] for word in string.translate(ONE_SPACE).split()).decode("latin-1").encode()
+def initials(budget: Budget, string: bytes) -> bytes:
+    """Give the first byte of each word, each as the rune of Latin-1 that has its number. Raises LimitError."""
+    spaced = string.translate(ONE_SPACE)
+    budget.reserve_elements(spaced.count(b" "))
+    return b"".join(word[:1] for word in spaced.split()).decode("latin-1").encode()
 
 
 FUNCTIONS: dict[str, Entry] = {
-    "initials": ("string -> string", initials),
+    "initials": ("budget, string -> string", initials),
     "lower": ("string -> string", lower),
     "swapcase": ("budget, string -> string", swapcase),
     "title": ("budget, string -> string", title),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from vault_secrets_webhook.gotemplate.crypto import openssl
 from vault_secrets_webhook.gotemplate.crypto.base64 import decode_base64
-from vault_secrets_webhook.gotemplate.crypto.certificate import Request, issue_certificate
+from vault_secrets_webhook.gotemplate.crypto.certificate import Request, estimate_size, issue_certificate
 from vault_secrets_webhook.gotemplate.crypto.issuer import Issuer, read_certificate
 from vault_secrets_webhook.gotemplate.crypto.keys import PrivateKey, generate_rsa_key, read_private_key
 from vault_secrets_webhook.gotemplate.crypto.pem import decode_pem, encode_pem
 from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
 from vault_secrets_webhook.gotemplate.values import define_type
 
 TYPE_CHECKING = False
@@ -103,7 +104,9 @@ def explain(prefix: str, act: Callable[[], T]) -> T:
 def issue(
     budget: Budget, request: Request, key: PrivateKey, signer: PrivateKey, issuer: Issuer | None = None
 ) -> Certificate:
-    budget.spend_steps(len(request.others))
+    size = estimate_size(request, issuer)
+    if size > OUTPUT_LIMIT:
+        budget.reserve(size)  # it raises, before memory is taken
     der = explain("error creating certificate", lambda: issue_certificate(request, key, signer, issuer))
     made = Certificate(encode_pem("CERTIFICATE", der), key.encode())
     budget.reserve(len(made.cert) + len(made.key))
@@ -112,18 +115,18 @@ def issue(
 
 def generate_authority(budget: Budget, name: bytes, days: int) -> Certificate:
     key = make_key(budget)
-    return issue(budget, Request(name, days, is_authority=True), key, key)
+    return issue(budget, Request(budget, name, days, is_authority=True), key, key)
 
 
 def generate_authority_with_key(budget: Budget, name: bytes, days: int, pem: bytes) -> Certificate:
     key = read_key(budget, pem)
-    return issue(budget, Request(name, days, is_authority=True), key, key)
+    return issue(budget, Request(budget, name, days, is_authority=True), key, key)
 
 
 def generate_self_signed(
     budget: Budget, name: bytes, ips: Sequence[object], domains: Sequence[object], days: int
 ) -> Certificate:
-    request = Request(name, days, ips, domains)
+    request = Request(budget, name, days, ips, domains)
     key = make_key(budget)
     return issue(budget, request, key, key)
 
@@ -132,7 +135,7 @@ def generate_self_signed_with_key(
     budget: Budget, name: bytes, ips: Sequence[object], domains: Sequence[object], days: int, pem: bytes
 ) -> Certificate:
     key = read_key(budget, pem)
-    return issue(budget, Request(name, days, ips, domains), key, key)
+    return issue(budget, Request(budget, name, days, ips, domains), key, key)
 
 
 def read_authority(budget: Budget, authority: Certificate) -> tuple[Issuer, PrivateKey]:
@@ -144,7 +147,7 @@ def generate_signed(
     budget: Budget, name: bytes, ips: Sequence[object], domains: Sequence[object], days: int, authority: Certificate
 ) -> Certificate:
     issuer, signer = read_authority(budget, authority)
-    request = Request(name, days, ips, domains)
+    request = Request(budget, name, days, ips, domains)
     return issue(budget, request, make_key(budget), signer, issuer)
 
 
@@ -159,7 +162,7 @@ def generate_signed_with_key(  # templates know them by position
 ) -> Certificate:
     key = read_key(budget, pem)
     issuer, signer = read_authority(budget, authority)
-    return issue(budget, Request(name, days, ips, domains), key, signer, issuer)
+    return issue(budget, Request(budget, name, days, ips, domains), key, signer, issuer)
 
 
 def decode_argument(text: bytes, what: str) -> bytes:

@@ -5,12 +5,12 @@ Source: Sprig v3.3.0, numeric.go and functions.go; documentation "Type Conversio
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 from vault_secrets_webhook.gotemplate.sprig.cast import to_float64, to_int, to_int64
 from vault_secrets_webhook.gotemplate.values import Int64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vault_secrets_webhook.gotemplate.limits import Budget
     from vault_secrets_webhook.gotemplate.sprig import Entry
 
 
@@ -24,14 +24,14 @@ def atoi(text: bytes) -> int:
         return int(error.value)
 
 
-def read_octal(value: object) -> Int64:
+def read_octal(budget: Budget, value: object) -> Int64:
     """Read what a value prints as octal digits; 0 if they are none or too many."""
-    from vault_secrets_webhook.gotemplate.fmt import sprint
-    from vault_secrets_webhook.gotemplate.strconv import parse_int
+    from vault_secrets_webhook.gotemplate.fmt import write_value
+    from vault_secrets_webhook.gotemplate.strconv import NumberError, parse_int
 
     try:
-        return Int64(parse_int(sprint([value]), 8, 64))
-    except FunctionError:
+        return Int64(parse_int(write_value(value, budget), 8, 64))
+    except NumberError:
         return Int64(0)
 
 
@@ -40,5 +40,5 @@ FUNCTIONS: dict[str, Entry] = {
     "float64": ("interface {} -> float64", to_float64),
     "int": ("interface {} -> int", to_int),
     "int64": ("interface {} -> int64", to_int64),
-    "toDecimal": ("interface {} -> int64", read_octal),
+    "toDecimal": ("budget, interface {} -> int64", read_octal),
 }

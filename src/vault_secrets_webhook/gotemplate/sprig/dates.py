@@ -9,13 +9,12 @@ Source: Sprig v3.3.0, date.go.
 from __future__ import annotations
 
 from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.strconv import NumberError, parse_int
 from vault_secrets_webhook.gotemplate.time.database import load_location
 from vault_secrets_webhook.gotemplate.time.duration import (
     HOUR,
-    LONGEST,
     MINUTE,
     SECOND,
-    SHORTEST,
     DurationError,
     format_duration,
     parse_duration,
@@ -37,7 +36,6 @@ DAY_LAYOUT = b"2006-01-02"
 LOCAL_NAME = b"Local"
 FORMAT_COST = 50  # in steps: reading the file of a time zone
 PARSE_COST = 20
-MOST_DIGITS = len(str(LONGEST))
 UNITS = (
     (b"y", 365 * 24 * HOUR),
     (b"mo", 30 * 24 * HOUR),
@@ -112,18 +110,16 @@ def describe_age(date: object) -> bytes:
 
 def describe_seconds(seconds: object) -> bytes:
     """Write a number of seconds, an int64 or text, as a duration; anything else is 0s."""
-    number = read_integer(seconds) if type(seconds) is bytes else seconds if type(seconds) is Int64 else 0
+    number = read_seconds(seconds) if type(seconds) is bytes else seconds if type(seconds) is Int64 else 0
     return format_duration(wrap_int64(number * SECOND))
 
 
-def read_integer(text: bytes) -> int:
+def read_seconds(text: bytes) -> int:
     """Read a decimal integer as far as int64 goes; text that is none gives 0."""
-    digits = text[1:] if text[:1] in (b"+", b"-") else text
-    if not digits.isdigit():
-        return 0
-    digits = digits.lstrip(b"0") or b"0"
-    number = LONGEST + 1 if len(digits) > MOST_DIGITS else int(digits)
-    return min(max(-number if text.startswith(b"-") else number, SHORTEST), LONGEST)
+    try:
+        return parse_int(text, 10, 64)
+    except NumberError as error:
+        return int(error.value)
 
 
 def describe_roughly(budget: Budget, duration: object) -> bytes:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 FEWEST_DIG_ARGUMENTS = 3
 
 
-def make_dict(*items: object) -> AnyMap:
+def make_dict(budget: Budget, *items: object) -> AnyMap:
     """Make a map of keys and values in turn; a last key without a value has the empty string."""
-    keys = map(write_key, items[::2])
+    keys = [write_key(budget, item) for item in items[::2]]
     values = items[1::2] if len(items) % 2 == 0 else (*items[1::2], b"")
     return dict(zip(keys, values, strict=True))
 
 
-def write_key(value: object) -> bytes:
+def write_key(budget: Budget, value: object) -> bytes:
     """Write a value as a key: strings and []uint8 as they are, others as they print."""
     if type(value) is bytes:
         return value
@@ -35,7 +35,9 @@ def write_key(value: object) -> bytes:
         return bytes(value)  # type: ignore[arg-type] # its items are numbers
     from vault_secrets_webhook.gotemplate.fmt import write_value
 
-    return write_value(value)
+    key = write_value(value, budget)
+    budget.reserve(len(key))
+    return key
 
 
 def get(values: AnyMap, key: bytes) -> object:
@@ -114,28 +116,28 @@ def describe_mismatch(value: object, wanted: str) -> str:
     return f"interface conversion: interface {{}} is {found}, not {wanted}"
 
 
-def merge(target: AnyMap, *sources: AnyMap) -> object:
-    return merge_quietly(target, sources, overwrite=False)
+def merge(budget: Budget, target: AnyMap, *sources: AnyMap) -> object:
+    return merge_quietly(budget, target, sources, overwrite=False)
 
 
-def merge_overwrite(target: AnyMap, *sources: AnyMap) -> object:
-    return merge_quietly(target, sources, overwrite=True)
+def merge_overwrite(budget: Budget, target: AnyMap, *sources: AnyMap) -> object:
+    return merge_quietly(budget, target, sources, overwrite=True)
 
 
-def merge_quietly(target: AnyMap, sources: tuple[AnyMap, ...], *, overwrite: bool) -> object:
+def merge_quietly(budget: Budget, target: AnyMap, sources: tuple[AnyMap, ...], *, overwrite: bool) -> object:
     """Merge; what could not be merged gives the empty string."""
     try:
-        return merge_all(target, sources, overwrite=overwrite)
+        return merge_all(budget, target, sources, overwrite=overwrite)
     except MergeError:
         return b""
 
 
-def must_merge(target: AnyMap, *sources: AnyMap) -> object:
-    return merge_all(target, sources, overwrite=False)
+def must_merge(budget: Budget, target: AnyMap, *sources: AnyMap) -> object:
+    return merge_all(budget, target, sources, overwrite=False)
 
 
-def must_merge_overwrite(target: AnyMap, *sources: AnyMap) -> object:
-    return merge_all(target, sources, overwrite=True)
+def must_merge_overwrite(budget: Budget, target: AnyMap, *sources: AnyMap) -> object:
+    return merge_all(budget, target, sources, overwrite=True)
 
 
 def copy_deep(budget: Budget, value: object) -> object:
@@ -175,16 +177,19 @@ def copy_flat(budget: Budget, value: object) -> object:
 
 FUNCTIONS: dict[str, Entry] = {
     "deepCopy": ("budget, interface {} -> interface {}", copy_deep),
-    "dict": ("...interface {} -> map[string]interface {}", make_dict),
+    "dict": ("budget, ...interface {} -> map[string]interface {}", make_dict),
     "dig": ("...interface {} -> interface {}", dig),
     "get": ("map[string]interface {}, string -> interface {}", get),
     "hasKey": ("map[string]interface {}, string -> bool", has_key),
     "keys": ("...map[string]interface {} -> []string", list_keys),
-    "merge": ("map[string]interface {}, ...map[string]interface {} -> interface {}", merge),
-    "mergeOverwrite": ("map[string]interface {}, ...map[string]interface {} -> interface {}", merge_overwrite),
+    "merge": ("budget, map[string]interface {}, ...map[string]interface {} -> interface {}", merge),
+    "mergeOverwrite": ("budget, map[string]interface {}, ...map[string]interface {} -> interface {}", merge_overwrite),
     "mustDeepCopy": ("budget, interface {} -> interface {}", copy_deep),
-    "mustMerge": ("map[string]interface {}, ...map[string]interface {} -> interface {}", must_merge),
-    "mustMergeOverwrite": ("map[string]interface {}, ...map[string]interface {} -> interface {}", must_merge_overwrite),
+    "mustMerge": ("budget, map[string]interface {}, ...map[string]interface {} -> interface {}", must_merge),
+    "mustMergeOverwrite": (
+        "budget, map[string]interface {}, ...map[string]interface {} -> interface {}",
+        must_merge_overwrite,
+    ),
     "omit": ("map[string]interface {}, ...string -> map[string]interface {}", omit),
     "pick": ("map[string]interface {}, ...string -> map[string]interface {}", pick),
     "pluck": ("string, ...map[string]interface {} -> []interface {}", pluck),

@@ -19,7 +19,9 @@ ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 TO_PYTHON = bytes.maketrans(ALPHABET, b"0123456789abcdefghijklmnopqrstuv")
 QUANTUM = 8  # digits
 QUANTUM_BYTES = 5
+BLOCK = QUANTUM_BYTES << 14  # bytes that are encoded at a time, so that not all digits are objects at once
 PADDING = ord("=")
+PAIRS: list[bytes] = []  # of digits: those of ten bits; made when first needed
 
 
 def b64enc(budget: Budget, string: bytes) -> bytes:
@@ -43,18 +45,26 @@ def b32enc(budget: Budget, string: bytes) -> bytes:
     budget.spend_steps(len(string) // QUANTUM_BYTES)
     budget.reserve(len(string) * QUANTUM // QUANTUM_BYTES)
     padded = string + bytes(-len(string) % QUANTUM_BYTES)
-    pairs = [bytes((first, second)) for first in ALPHABET for second in ALPHABET]
-    digits = b"".join(
-        encode_quantum(pairs, int.from_bytes(padded[start : start + QUANTUM_BYTES], "big"))
-        for start in range(0, len(padded), QUANTUM_BYTES)
-    )
+    if not PAIRS:
+        PAIRS.extend(bytes((first, second)) for first in ALPHABET for second in ALPHABET)
+    digits = bytearray()
+    for start in range(0, len(padded), BLOCK):
+        digits += encode_block(padded[start : start + BLOCK])
     missing = (len(padded) - len(string)) * 8 // QUANTUM_BYTES
-    return digits[: len(digits) - missing] + b"=" * missing
+    return bytes(digits[: len(digits) - missing]) + b"=" * missing
 
 
-def encode_quantum(pairs: list[bytes], number: int) -> bytes:
-    """Give the digits of five bytes; `pairs` are those of ten bits."""
-    return pairs[number >> 30] + pairs[number >> 20 & 1023] + pairs[number >> 10 & 1023] + pairs[number & 1023]
+def encode_block(block: bytes) -> bytes:
+    """Give the digits of a multiple of five bytes."""
+    return b"".join(
+        encode_quantum(int.from_bytes(block[start : start + QUANTUM_BYTES], "big"))
+        for start in range(0, len(block), QUANTUM_BYTES)
+    )
+
+
+def encode_quantum(number: int) -> bytes:
+    """Give the digits of five bytes."""
+    return PAIRS[number >> 30] + PAIRS[number >> 20 & 1023] + PAIRS[number >> 10 & 1023] + PAIRS[number & 1023]
 
 
 def b32dec(string: bytes) -> bytes:

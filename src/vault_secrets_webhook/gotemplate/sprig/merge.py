@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vault_secrets_webhook.gotemplate.limits import Budget
+
     AnyMap = dict[bytes, object]
 
 NESTED_KINDS = frozenset(("map", "ptr", "struct"))
@@ -21,7 +23,7 @@ class MergeError(FunctionError):
     """An error that mergo returns, where others are panics: `merge` keeps silent about it."""
 
 
-def merge_all(target: AnyMap, sources: tuple[AnyMap, ...], *, overwrite: bool) -> AnyMap:
+def merge_all(budget: Budget, target: AnyMap, sources: tuple[AnyMap, ...], *, overwrite: bool) -> AnyMap:
     """Merge maps into the first, in place, and give it; for a nil one a new map.
 
     Raises MergeError for what cannot be merged, FunctionError where mergo panics.
@@ -29,18 +31,22 @@ def merge_all(target: AnyMap, sources: tuple[AnyMap, ...], *, overwrite: bool) -
     for source in sources:
         if is_nil(target) and not is_nil(source):
             target = {}
-        merge_map(target, source or {}, overwrite=overwrite)
+        merge_map(budget, target, source or {}, overwrite=overwrite)
     return target
 
 
-def merge_map(target: AnyMap, source: AnyMap, *, overwrite: bool) -> None:
-    """Take over what the target lacks or, to overwrite, everything; maps on both sides are merged in their turn."""
+def merge_map(budget: Budget, target: AnyMap, source: AnyMap, *, overwrite: bool) -> None:
+    """Take over what the target lacks or, to overwrite, everything; maps on both sides are merged in their turn.
+
+    A map that is there many times is merged as often, as in Go: each time takes steps.
+    """
+    budget.spend_steps(1 + len(source))
     for key, value in list(source.items()):
         if value is None:
             if overwrite:
                 assign(target, source, key, None)
             continue
-        merge_value(target, key, value, overwrite=overwrite)
+        merge_value(budget, target, key, value, overwrite=overwrite)
         old = target.get(key)
         if not is_empty(old) and kind_of(old) == kind_of(value) == "map":
             continue
@@ -48,7 +54,7 @@ def merge_map(target: AnyMap, source: AnyMap, *, overwrite: bool) -> None:
             assign(target, source, key, value)
 
 
-def merge_value(target: AnyMap, key: bytes, value: object, *, overwrite: bool) -> None:
+def merge_value(budget: Budget, target: AnyMap, key: bytes, value: object, *, overwrite: bool) -> None:
     """Merge what is in a value into what the target has under its key, if both have parts."""
     old, kind = target.get(key), kind_of(value)
     if kind == "slice" and isinstance(target, Map) and key in target:
@@ -58,15 +64,15 @@ def merge_value(target: AnyMap, key: bytes, value: object, *, overwrite: bool) -
         return
     merge_kind = MERGERS.get(kind_of(old))
     if merge_kind is not None:
-        merge_kind(old, value, overwrite=overwrite)
+        merge_kind(budget, old, value, overwrite=overwrite)
 
 
-def merge_into_map(old: AnyMap, value: object, *, overwrite: bool) -> None:
+def merge_into_map(budget: Budget, old: AnyMap, value: object, *, overwrite: bool) -> None:
     if isinstance(value, dict) and not is_nil(old):
-        merge_map(old, value, overwrite=overwrite)
+        merge_map(budget, old, value, overwrite=overwrite)
 
 
-def merge_into_pointer(old: object, value: object, *, overwrite: bool) -> None:
+def merge_into_pointer(_budget: Budget, old: object, value: object, *, overwrite: bool) -> None:
     name, other = type_of(old).name, type_of(value).name
     if kind_of(value) != "ptr":
         if not overwrite and name != f"*{other}":
@@ -77,7 +83,7 @@ def merge_into_pointer(old: object, value: object, *, overwrite: bool) -> None:
         old.assign(value)  # what it points to is set, and whoever else has the pointer sees it
 
 
-def merge_into_struct(old: object, value: object, *, overwrite: bool) -> None:
+def merge_into_struct(_budget: Budget, old: object, value: object, *, overwrite: bool) -> None:
     del overwrite  # the fields of a struct in a map cannot be set
     if getattr(old, "go_fields", None) and kind_of(value) != "struct":
         raise FunctionError(f"reflect: call of reflect.Value.Field on {kind_of(value)} Value")

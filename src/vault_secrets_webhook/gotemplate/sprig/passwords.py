@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.sprig import Entry
 
 # Steps: with some 80,000 a second, what a template may have lasts for a minute.
-CRYPT_COST, BCRYPT_COST, SCRYPT_COST = 10_000, 1_000_000, 40_000
+CRYPT_COST, BCRYPT_COST, SCRYPT_COST = 20_000, 2_000_000, 40_000
 KEY_SIZE, BLOCK = 32, 16
 STEP_SIZE = 4096  # bytes that are encrypted or digested in the time of a step
 
@@ -24,7 +24,7 @@ def hash_by_bcrypt(budget: Budget, password: bytes) -> bytes:
     """Hash a password; what is wrong with it is the result, as Sprig has it."""
     from vault_secrets_webhook.gotemplate.crypto.bcrypt import hash_password, load_crypt
 
-    crypt = load_crypt()
+    crypt = load_crypt(password)
     budget.spend_steps(BCRYPT_COST if crypt is None else CRYPT_COST)
     try:
         return hash_password(password, crypt)

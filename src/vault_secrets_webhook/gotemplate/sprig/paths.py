@@ -7,6 +7,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vault_secrets_webhook.gotemplate.limits import Budget
+
     from . import Entry
 
 
@@ -15,8 +17,9 @@ def base(path: bytes) -> bytes:
     return path.rstrip(b"/").rpartition(b"/")[2] or path[:1] or b"."
 
 
-def clean(path: bytes) -> bytes:
-    """Give the shortest path that names the same without a look at the file system."""
+def clean(budget: Budget, path: bytes) -> bytes:
+    """Give the shortest path that names the same without a look at the file system. Raises LimitError."""
+    budget.reserve_elements(path.count(b"/"))
     root = path[:1] if path.startswith(b"/") else b""
     parts: list[bytes] = []
     for part in path.split(b"/"):
@@ -27,10 +30,10 @@ def clean(path: bytes) -> bytes:
     return root + b"/".join(parts) or b"."
 
 
-def directory(path: bytes) -> bytes:
+def directory(budget: Budget, path: bytes) -> bytes:
     """Give all but the last element, clean."""
     head, slash, _ = path.rpartition(b"/")
-    return clean(head + slash)
+    return clean(budget, head + slash)
 
 
 def extension(path: bytes) -> bytes:
@@ -43,16 +46,16 @@ def is_absolute(path: bytes) -> bool:
     return path.startswith(b"/")
 
 
-PATH = "string -> string"
+PATH, METERED = "string -> string", "budget, string -> string"
 FUNCTIONS: dict[str, Entry] = {
     "base": (PATH, base),
-    "clean": (PATH, clean),
-    "dir": (PATH, directory),
+    "clean": (METERED, clean),
+    "dir": (METERED, directory),
     "ext": (PATH, extension),
     "isAbs": ("string -> bool", is_absolute),
     "osBase": (PATH, base),
-    "osClean": (PATH, clean),
-    "osDir": (PATH, directory),
+    "osClean": (METERED, clean),
+    "osDir": (METERED, directory),
     "osExt": (PATH, extension),
     "osIsAbs": ("string -> bool", is_absolute),
 }

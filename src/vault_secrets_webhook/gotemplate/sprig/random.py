@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 BYTES = 256
 ADDRESSES = 1 << 48  # bytes that Go's allocator can give at all; beyond, it panics
 RUNE_SIZE = 4
-STEP_RUNES = 8  # runes that are shuffled in the time of a step
 INT64 = 1 << 64
 DIGITS = b"0123456789"
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -81,8 +80,10 @@ def wrap(number: int) -> int:
 
 def shuffle(budget: Budget, text: bytes) -> bytes:
     """Give the characters of a text in random order."""
-    runes = list(decode_runes(text))
-    budget.spend_steps(len(runes) // STEP_RUNES)
+    decoded = decode_runes(text)
+    budget.spend_steps(len(decoded))
+    budget.reserve_elements(len(decoded))
+    runes = list(decoded)
     for last in range(len(runes) - 1, 0, -1):
         chosen = choose_below(last + 1)
         runes[last], runes[chosen] = runes[chosen], runes[last]

@@ -33,7 +33,7 @@ def join(budget: Budget, separator: bytes, values: object) -> bytes:
 def sort_alpha(budget: Budget, values: object) -> Slice:
     """Sort the texts of a list by their bytes: a []string in its place. What is no list is one text."""
     if not isinstance(values, list):
-        return Slice(SLICE_OF_STRING, (make_text(values),))
+        return Slice(SLICE_OF_STRING, (make_text(budget, values),))
     texts = list_texts(budget, values)
     budget.spend_steps(len(texts))
     texts.sort()

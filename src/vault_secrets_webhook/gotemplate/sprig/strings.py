@@ -135,23 +135,23 @@ def quote(budget: Budget, *values: object) -> bytes:
     """Quote the text of each value but nil as Go source."""
     from vault_secrets_webhook.gotemplate.quote import quote as quote_string
 
-    return join_values(budget, (quote_string(make_text(value)) for value in values if value is not None))
+    return join_values(budget, (quote_string(make_text(budget, value)) for value in values if value is not None))
 
 
 def squote(budget: Budget, *values: object) -> bytes:
     """Put what `%v` prints of each value but nil into single quotes."""
-    return join_values(budget, (b"'%b'" % write(value) for value in values if value is not None))
+    return join_values(budget, (b"'%b'" % write(budget, value) for value in values if value is not None))
 
 
 def cat(budget: Budget, *values: object) -> bytes:
     """Join what `%v` prints of each value but nil by spaces."""
-    return join_values(budget, (write(value) for value in values if value is not None))
+    return join_values(budget, (write(budget, value) for value in values if value is not None))
 
 
-def write(value: object) -> bytes:
+def write(budget: Budget, value: object) -> bytes:
     from vault_secrets_webhook.gotemplate.fmt import write_value
 
-    return write_value(value)
+    return write_value(value, budget)
 
 
 def join_values(budget: Budget, written: Iterable[bytes]) -> bytes:
@@ -179,7 +179,7 @@ FUNCTIONS: dict[str, Entry] = {
     "replace": ("budget, string, string, string -> string", replace),
     "squote": ("budget, ...interface {} -> string", squote),
     "substr": ("int, int, string -> string", substr),
-    "toString": ("interface {} -> string", make_text),
+    "toString": ("budget, interface {} -> string", make_text),
     "trim": ("string -> string", trim),
     "trimAll": ("string, string -> string", trim_all),
     "trimPrefix": ("string, string -> string", trim_prefix),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.limits import Budget
 
 
-def make_text(value: object) -> bytes:
+def make_text(budget: Budget, value: object) -> bytes:
     """Give a string as it is, bytes as the string that they are, and anything else as `%v` prints it."""
     if isinstance(value, bytes):  # a json.Number too: its method String gives the number as it was written
         return bytes(value)
@@ -20,19 +20,19 @@ def make_text(value: object) -> bytes:
         return bytes(value)  # type: ignore[arg-type] # its elements are of type Uint8
     from vault_secrets_webhook.gotemplate.fmt import write_value
 
-    return write_value(value)
+    return write_value(value, budget)
 
 
 def make_texts(budget: Budget, value: object) -> Slice:
     """Give a []string as it is, of another list the text of each element that is not nil, of nil nothing."""
     if not isinstance(value, list):
-        return Slice(SLICE_OF_STRING, () if value is None else (make_text(value),))
+        return Slice(SLICE_OF_STRING, () if value is None else (make_text(budget, value),))
     if isinstance(value, Slice) and value.go_type is SLICE_OF_STRING:
         return value
     texts = Slice(SLICE_OF_STRING)
     for item in value:
         if item is not None:
-            text = make_text(item)
+            text = make_text(budget, item)
             if not isinstance(item, bytes):  # the same list may be there many times
                 budget.reserve(len(text))
             texts.append(text)

@@ -10,7 +10,11 @@ from vault_secrets_webhook.gotemplate.semver import VersionPointer, holds, parse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.limits import Budget
+    from vault_secrets_webhook.gotemplate.semver.constraint import Constraint
+    from vault_secrets_webhook.gotemplate.semver.version import Version
     from vault_secrets_webhook.gotemplate.sprig import Entry
+
+BYTES_PER_STEP = 16  # of versions that are compared
 
 
 def make_version(text: bytes) -> VersionPointer:
@@ -21,7 +25,12 @@ def meets(budget: Budget, constraint: bytes, text: bytes) -> bool:
     """Tell whether a version meets a constraint. Raises FunctionError for texts that are no such things."""
     alternatives = parse_constraints(budget, constraint)
     version = parse_version(text)
-    return any(all(holds(part.operator, version, part.pattern) for part in parts) for parts in alternatives)
+    return any(all(check(budget, part, version) for part in parts) for parts in alternatives)
+
+
+def check(budget: Budget, part: Constraint, version: Version) -> bool:
+    budget.spend_steps(1 + (version.go_size + part.pattern.version.go_size) // BYTES_PER_STEP)
+    return holds(part.operator, version, part.pattern)
 
 
 FUNCTIONS: dict[str, Entry] = {

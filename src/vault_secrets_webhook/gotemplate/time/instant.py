@@ -166,7 +166,7 @@ def from_civil(
     """
     year, month, day = date
     hour, minute, second = clock
-    years, month = divmod(month - 1, 12)
+    years, month = divmod(wrap_int64(month - 1), 12)
     days = count_days(wrap_int64(year + years), month + 1, day)
     unix = wrap_int64(days * DAY + (hour * 60 + minute) * 60 + second - UNIX_FROM_FIRST_DAY)
     period = location.find_period(unix)

@@ -131,6 +131,11 @@ class Location:
             self.loaded = load_local_table(os.environb)
         return self.loaded
 
+    @property
+    def go_pointed(self) -> ZoneTable:
+        """What it points to, which has no methods."""
+        return self.table
+
     def find_period(self, unix: int) -> Period:
         """Give the period that an instant, in seconds since 1970, lies in."""
         return self.table.find_period(unix)

@@ -42,7 +42,7 @@ def test_known_answers(password: bytes, known: bytes) -> None:
     assert start + bcrypt.encode(salt) + bcrypt.encode(bcrypt.compute_hash(password, salt, cost)) == known
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.binary(max_size=72))
 def test_without_the_c_library_in_the_same_form(password: bytes) -> None:
     result = bcrypt.hash_password(password, None, FAST)
@@ -52,7 +52,7 @@ def test_without_the_c_library_in_the_same_form(password: bytes) -> None:
 
 
 @pytest.mark.parametrize("load", [bcrypt.load_module, bcrypt.load_library], ids=["module", "library"])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(password=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=18).map(str.encode))
 def test_c_library_agrees(load: Callable[[], bcrypt.Crypt | None], password: bytes) -> None:
     crypt = load()
@@ -82,6 +82,20 @@ def test_module_takes_text_only() -> None:
     if crypt is None:
         pytest.skip("this interpreter has no module `_crypt`")
     assert crypt(b"\xff", b"$2b$04$" + b"." * 22) is None
+
+
+@pytest.mark.parametrize("password", [b"\xff", b"p\xc3\xa4ss"])
+def test_what_is_loaded_takes_the_password(password: bytes) -> None:
+    crypt = bcrypt.load_crypt(password)
+    if crypt is None:
+        pytest.skip("this interpreter does not reach crypt(3)")
+    result = crypt(password, b"$2b$04$" + b"." * 22)
+    assert result is not None
+    assert result.startswith(b"$2b$04$")
+
+
+def test_nothing_is_loaded_for_a_zero_byte() -> None:
+    assert bcrypt.load_crypt(b"a\0b") is None
 
 
 def test_salts_differ() -> None:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT, STEP_LIMIT, Budget, LimitError
+from vault_secrets_webhook.gotemplate.limits import STEP_LIMIT, Budget, LimitError
 from vault_secrets_webhook.gotemplate.regexp import (
     PatternError,
     Regexp,
@@ -77,6 +77,10 @@ def test_long_pattern_costs_steps() -> None:
     ("pattern", "words"),
     [
         pytest.param(b"a{1000}" * 101, "needs more than 100000 instructions", id="instructions"),
+        pytest.param(b"[" + b"\\pL" * 200_000 + b"]", "too large", id="class"),
+        pytest.param(b"(?i)[" + b"0-\\x{10FFFF}" * 10_000 + b"]", "too large", id="folded-class"),
+        pytest.param(b"|".join(chr(0x4E00 + 2 * n).encode() for n in range(5_000)), "too large", id="alternatives"),
+        pytest.param(b"(?:" * 5_000 + b"a*" + b"b*)" * 5_000, "too large", id="flattened-groups"),
         pytest.param(b"".join(b"[^\\x{%x}]" % n for n in range(0x4E00, 0x5200)), "overlap too much", id="overlap"),
     ],
 )
@@ -85,24 +89,40 @@ def test_large_pattern_is_refused(pattern: bytes, words: str) -> None:
         Regexp(pattern)
 
 
+def test_long_literal() -> None:
+    text = b"ab" * 45_000
+    assert Regexp(text).find(Budget(), b"a" + text + b"c") == text
+
+
 def test_go_refuses_larger_ones_itself() -> None:
     with pytest.raises(PatternError, match="expression too large"):
         Regexp(b"a{1000}" * 3_400)
 
 
-def test_size_of_a_replacement_is_limited() -> None:
-    budget = Budget()
-    text = b"a" * 1_000_000
-    for replacement in (b"$0" * 20, b"${1}$1" * 10, b"x" * 20):
-        with pytest.raises(LimitError, match="16 MiB"):
-            compile_pattern(b"(a)", budget := Budget(steps=10**9)).replace_all(budget, text, replacement)
-    with pytest.raises(LimitError, match="16 MiB"):
-        compile_pattern(b"a+", budget).replace_all(budget, text, b"$0" * (OUTPUT_LIMIT // len(text) + 1))
+@pytest.mark.parametrize(
+    ("pattern", "size", "replacement"),
+    [
+        pytest.param(b"a+", 60_000, b"$0" * 20, id="whole-match"),
+        pytest.param(b"(a+)", 60_000, b"${1}$1" * 10, id="capture"),
+        pytest.param(b"a", 200, b"x" * 100_000, id="text"),
+        pytest.param(b"a", 5_000, b"$0" * 500, id="many-matches"),
+    ],
+)
+def test_size_of_a_replacement_is_limited(pattern: bytes, size: int, replacement: bytes) -> None:
+    with pytest.raises(LimitError, match=r"more than 1 MiB of values|16 MiB"):
+        compile_pattern(pattern).replace_all(Budget(memory=1 << 20), b"a" * size, replacement)
+
+
+def test_replacement_of_many_pieces() -> None:
+    assert compile_pattern(b"a").replace_all(Budget(), b"ab" * 5_000, b"<$0>") == b"<a>b" * 5_000
 
 
 def test_list_of_matches_is_limited() -> None:
-    with pytest.raises(LimitError, match="MiB of values"):
-        compile_pattern(b"a").find_all(Budget(memory=1 << 16), b"a" * 2_000)
+    regexp = compile_pattern(b"a")
+    for list_parts in (regexp.find_all, regexp.split):
+        assert list_parts(Budget(memory=1 << 20), b"a" * 2_000)
+        with pytest.raises(LimitError, match="of values"):
+            list_parts(Budget(memory=1 << 16), b"a" * 2_000)
 
 
 @pytest.mark.parametrize("depth", [pytest.param(depth, id=str(depth)) for depth in (500, 998)])

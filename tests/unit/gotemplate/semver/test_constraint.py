@@ -51,7 +51,7 @@ def test_texts_raise_our_error_alone(text: bytes) -> None:
         pytest.param(b"1 " * 1_000_000, id="constraints"),
         pytest.param(b"1 - 2 " * 300_000, id="ranges"),
         pytest.param(b"1 - 2||" * 300_000, id="alternatives"),
-        pytest.param(b"1." * 200_000 + b" - 2", id="what is nearly a version"),
+        pytest.param(b"1." * 30_000 + b" - 2", id="what is nearly a version"),
         pytest.param(b"a - " * 500_000, id="hyphens"),
     ],
 )

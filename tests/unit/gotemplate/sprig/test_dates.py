@@ -82,11 +82,12 @@ def test_rough_duration_since_a_time(duration: object, text: bytes) -> None:
 
 @pytest.mark.parametrize("digits", [20, 5_000])
 def test_durations_of_many_digits(digits: int) -> None:
-    """More than Python's int would read; Go stops at the end of int64, and seconds then wrap around."""
+    """More than Python's int would read; Go stops reading at the end of int64, and seconds then wrap around."""
     assert call("duration", b"9" * digits) == b"-1s"
     assert call("duration", b"-" + b"9" * digits) == b"0s"
     assert call("duration", b"0" * digits + b"7") == b"7s"
-    assert dates.read_integer(b"9" * digits) == LONGEST
+    assert call("duration", b"9" * digits + b".5") == b"-1s"  # what is behind that end is not looked at
+    assert dates.read_seconds(b"9" * digits) == LONGEST
 
 
 def test_now(monkeypatch: pytest.MonkeyPatch) -> None:

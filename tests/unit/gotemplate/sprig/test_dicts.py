@@ -42,7 +42,7 @@ def test_little_that_becomes_much() -> None:
     for _ in range(30):
         value = [value, value]
     with pytest.raises(LimitError, match="MiB of values"):
-        FUNCTIONS["deepCopy"][1](Budget(), value)
+        FUNCTIONS["deepCopy"][1](Budget(memory=1 << 20), value)
     assert REFLECTION["deepEqual"][1](Budget(steps=1_000), value, [value[0], value[0]])
 
 
@@ -67,7 +67,7 @@ def test_nested_maps_are_merged_in_place_and_others_taken_as_they_are() -> None:
     nested: dict[bytes, object] = {b"x": 1}
     taken: dict[bytes, object] = {b"y": 1}
     target: dict[bytes, object] = {b"a": nested}
-    assert merge_all(target, ({b"a": {b"z": 2}, b"b": taken},), overwrite=False) is target
+    assert merge_all(Budget(), target, ({b"a": {b"z": 2}, b"b": taken},), overwrite=False) is target
     assert target[b"a"] is nested
     assert nested == {b"x": 1, b"z": 2}
     assert target[b"b"] is taken
@@ -83,4 +83,4 @@ def test_merging_into_the_fields_of_a_struct() -> None:
     certificate = Certificate()
     certificate.go_type = type("Struct", (), {"name": "sprig.certificate", "kind": "struct"})()
     with pytest.raises(FunctionError, match=r"^reflect: call of reflect.Value.Field on map Value$"):
-        merge_all({b"a": certificate}, ({b"a": {b"b": 1}},), overwrite=True)
+        merge_all(Budget(), {b"a": certificate}, ({b"a": {b"b": 1}},), overwrite=True)

@@ -79,7 +79,7 @@ def test_text_without_variables_grows_not(text: bytes) -> None:
 
 def test_much_to_expand() -> None:
     """The end of a brace is looked for once, not once for each dollar."""
-    assert expand_variables(Budget(), b"${" * 500_000) == b""
+    assert expand_variables(Budget(), b"${" * 100_000) == b""
     with pytest.raises(LimitError, match="takes more than 100 steps"):
         expand_variables(Budget(steps=100), b"$$" * 50 + b"$a" * 51)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -29,9 +30,10 @@ def test_bcrypt(password: str) -> None:
 
 def test_bcrypt_without_the_c_library(monkeypatch: pytest.MonkeyPatch) -> None:
     crypt = bcrypt.load_crypt()
-    monkeypatch.setattr(bcrypt, "load_crypt", lambda: None)
+    monkeypatch.setattr(bcrypt, "load_crypt", lambda _password: None)
+    monkeypatch.setattr(bcrypt, "hash_password", partial(bcrypt.hash_password, cost=4))  # the tenth takes seconds
     hashed = render("{{ bcrypt .password }}", {"password": "password"})
-    assert FORM.fullmatch(hashed)
+    assert FORM.fullmatch(hashed.replace("$04$", "$10$"))
     if crypt is not None:
         assert crypt(b"password", f"$2b{hashed[3:]}".encode()) == f"$2b{hashed[3:]}".encode()
 
@@ -43,10 +45,10 @@ def test_htpasswd() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_library", "most"), [pytest.param(True, 500, id="fast"), pytest.param(False, 5, id="slow")]
+    ("is_library", "most"), [pytest.param(True, 250, id="fast"), pytest.param(False, 2, id="slow")]
 )
 def test_hashes_of_a_template_are_counted(monkeypatch: pytest.MonkeyPatch, is_library: bool, most: int) -> None:
-    monkeypatch.setattr(bcrypt, "load_crypt", lambda: (lambda *_: None) if is_library else None)
+    monkeypatch.setattr(bcrypt, "load_crypt", lambda _password: (lambda *_: None) if is_library else None)
     monkeypatch.setattr(bcrypt, "hash_password", lambda *_: b"")
     budget = Budget()
     for _ in range(most):

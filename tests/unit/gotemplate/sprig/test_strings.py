@@ -110,7 +110,7 @@ def test_wrapping_changes_spaces_alone(string: bytes, width: int) -> None:
     ],
 )
 def test_text_of_values(value: object, text: bytes) -> None:
-    made = make_text(value)
+    made = make_text(Budget(), value)
     assert made == text
     assert type(made) is bytes
 

@@ -74,6 +74,6 @@ def test_results_count() -> None:
 def test_paths_as_python_has_them(path: str) -> None:
     """Python keeps two slashes at the start, as POSIX allows."""
     normal = posixpath.normpath(path)
-    cleaned = paths.clean(path.encode())
+    cleaned = paths.clean(Budget(), path.encode())
     assert cleaned.decode() == (normal[1:] if normal.startswith("//") else normal)
-    assert paths.clean(cleaned) == cleaned
+    assert paths.clean(Budget(), cleaned) == cleaned
