@@ -11,6 +11,7 @@
     ├── SecretError            what an environment variable asks for cannot be given
     │   └── MissingValue       ... because the path, key or version does not exist (may be ignored)
     ├── TemplateError          a Go template that does not parse or cannot be executed; its text is Go's own
+    ├── FunctionError          what a function of a template could not do; it becomes a TemplateError
     ├── LaunchError            the command cannot be started; carries the exit code
     └── Refused                an admission request answered with `allowed: false`; carries code and reason
 
@@ -132,6 +133,17 @@ class TemplateError(Error):
     def __init__(self, text: str, shown: str | None = None) -> None:
         super().__init__(text)
         self.shown = text if shown is None else shown
+
+
+class FunctionError(Error):
+    """What went wrong in a function of a template, in Go's words; a TemplateError tells it.
+
+    `is_constant` tells that the words say nothing of the arguments, so that they may be logged whatever these were.
+    """
+
+    def __init__(self, text: str, *, is_constant: bool = False) -> None:
+        super().__init__(text)
+        self.is_constant = is_constant
 
 
 class LaunchError(Error):

@@ -98,7 +98,7 @@ TEMPLATE = [
     *(
         f"vault_secrets_webhook.gotemplate{name}"
         for name in (
-            *("", ".data", ".exec", ".expression", ".functions", ".functionsets", ".lex", ".limits", ".node", ".parse"),
+            *("", ".exec", ".expression", ".functionsets", ".lex", ".limits", ".node", ".parse"),
             *(".pipeline", ".values"),
         )
     ),
@@ -107,11 +107,11 @@ TEMPLATE = [
 # What each part of the language brings with it: none of the other functions of Sprig, and no module twice as heavy.
 TEMPLATES: list[tuple[str, str, list[str]]] = [
     ("fields, conditions and loops", "${if .k}pg://${.k}@db${end}${range $i, $e := .l}${$e}${end}", []),
-    ("a builtin function", "${.k | urlquery}", ["call", "escape", "funcs", "sprig"]),
-    ("a comparison with text", "${eq .k `v`}", ["call", "compare", "fmt", "funcs", "sprig", "unquote"]),
-    ("one function of Sprig", "${.k | default .l}", ["call", "sprig", "sprig.defaults"]),
-    ("lists", "${join `,` .l}", ["call", "sprig", "sprig.stringlists", "sprig.text", "unquote"]),
-    ("JSON", "${toJson .}", ["call", "json", "json.decode", "json.encode", "sprig", "sprig.json"]),
+    ("a builtin function", "${.k | urlquery}", ["call", "functions", "escape", "funcs", "sprig"]),
+    ("a comparison with text", "${eq .k `v`}", ["call", "functions", "compare", "fmt", "funcs", "sprig", "unquote"]),
+    ("one function of Sprig", "${.k | default .l}", ["call", "functions", "sprig", "sprig.defaults"]),
+    ("lists", "${join `,` .l}", ["call", "functions", "sprig", "sprig.stringlists", "sprig.text", "unquote"]),
+    ("JSON", "${toJson .}", ["call", "functions", "json", "json.decode", "json.encode", "sprig", "sprig.json"]),
 ]
 
 ANSWER = serve_paths({"kv/a": kv1({"k": "v"}), "secret/data/a": kv2({"k": "v"}), "auth/kubernetes/login": auth()})

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.docs import generate
 from tests.docs.generate import PLACE, TABLES, render
-from vault_secrets_webhook.inject.reference import has_reference, parse
+from vault_secrets_webhook.cli import main
+from vault_secrets_webhook.inject.reference import Reference, has_reference, parse
+from vault_secrets_webhook.inject.template import parse_template
 from vault_secrets_webhook.vaultenv.environ import CONNECTION_NAMES, OWN_NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -58,3 +62,32 @@ def test_examples_of_references_are_references() -> None:
     for example in examples:
         assert has_reference(example), example
         assert "".join(map(str, parse(example))) == example
+
+
+def read_blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / "reference" / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_examples_of_templates_parse() -> None:
+    (block,) = read_blocks("templates.md", "yaml")
+    values = [entry["value"] for entry in yaml.safe_load(block)["env"]]
+    templates = [part for value in values for part in parse(value) if isinstance(part, Reference) and part.is_template]
+    assert len(templates) == len(values) >= 3
+    for template in templates:
+        parse_template(template.selector)
+
+
+def test_examples_of_templates_print_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "template.txt").write_text("${.user}")
+    (tmp_path / "secret.json").write_text('{"user":"app"}')
+    (block,) = read_blocks("templates.md", "console")
+    examples = re.findall(r"^\$ vault-secrets-webhook (.*)\n([^$]*)", block, re.MULTILINE)
+    assert len(examples) == block.count("$ vault")
+    for arguments, expected in examples:
+        assert main(shlex.split(arguments)) == 0
+        printed = capfdbinary.readouterr().out.decode()
+        assert printed == (expected.rstrip("\n") if expected else "app")

@@ -12,7 +12,6 @@ from __future__ import annotations
 from vault_secrets_webhook.errors import TemplateError
 from vault_secrets_webhook.wire.jsontext import Number
 
-from .data import convert
 from .exec import execute
 from .limits import Budget
 from .parse import parse
@@ -104,7 +103,12 @@ class Template:
 
     def execute(self, data: object, budget: Budget | None = None) -> bytes:
         """Give what the template writes for the data. Raises TemplateError and TypeError as `render` does."""
-        value = convert(data)
+        from .data import convert  # late: who has values already needs it not
+
+        return self.execute_value(convert(data), budget)
+
+    def execute_value(self, value: object, budget: Budget | None = None) -> bytes:
+        """Do as `execute` does for data that are values of `values` already. Functions may change maps in it."""
         return execute(self.trees, self.name, self.text, value, self.functions, self.missingkey, budget or Budget())
 
 

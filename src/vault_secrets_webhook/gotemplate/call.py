@@ -8,10 +8,10 @@ Sources: package text/template, exec.go (calls, arguments) and funcs.go (which f
 
 from __future__ import annotations
 
-from vault_secrets_webhook.errors import TemplateError
+from vault_secrets_webhook.errors import FunctionError, TemplateError
 
 from .expression import EVALUATORS, MISSING
-from .functions import Function, FunctionError, SignatureError
+from .functions import Function, SignatureError
 from .lex import quote_text
 from .node import BoolNode, NilNode, NumberNode, StringNode
 from .values import (

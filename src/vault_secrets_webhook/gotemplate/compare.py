@@ -8,8 +8,9 @@ Sources: package text/template, funcs.go; section "Functions" of its documentati
 
 from __future__ import annotations
 
-from .functions import FunctionError
-from .values import COMPLEX, FLOATS, SIGNED, UNSIGNED, is_nil, kind_of, type_of, unbox
+from vault_secrets_webhook.errors import FunctionError
+
+from .values import SIGNED, UNSIGNED, is_nil, kind_of, type_of, unbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ BASIC_KINDS = {
     "string": "string",
     **dict.fromkeys(SIGNED, "int"),
     **dict.fromkeys(UNSIGNED, "uint"),
-    **dict.fromkeys(FLOATS, "float"),
-    **dict.fromkeys(COMPLEX, "complex"),
+    "float64": "float",
+    "complex128": "complex",
 }
 ORDERED = frozenset(("float", "int", "string", "uint"))
 INTEGERS = frozenset(("int", "uint"))

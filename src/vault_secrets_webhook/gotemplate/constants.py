@@ -8,7 +8,8 @@ Sources: package text/template/parse, newNumber; package fmt, how Sscan reads a 
 
 from __future__ import annotations
 
-from .functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
+
 from .lex import CHAR_CONSTANT, COMPLEX, quote_text
 from .node import NumberNode
 from .strconv import NumberError, parse_float, parse_int, parse_uint
@@ -48,7 +49,7 @@ def read_char(node: NumberNode) -> None:
 
 def read_imaginary(node: NumberNode) -> bool:
     try:
-        imaginary = parse_float(node.text[:-1].encode(), 64)
+        imaginary = parse_float(node.text[:-1].encode())
     except NumberError:
         return False
     set_complex(node, complex(0.0, imaginary))
@@ -60,14 +61,14 @@ def read_plain(node: NumberNode) -> None:
     text = node.text.encode()
     for parse in (parse_int, parse_uint):
         try:
-            set_int(node, parse(text, 0, 64))
+            set_int(node, parse(text, 0))
         except NumberError:
             continue
         if node.int_value and node.text.startswith("+"):  # Go reads unsigned integers without any sign, only +0 as well
             node.is_uint, node.uint_value = False, 0
         return
     try:
-        number = parse_float(text, 64)
+        number = parse_float(text)
     except NumberError:
         raise ValueError(f"illegal number syntax: {quote_text(node.text)}") from None
     if not any(mark in node.text for mark in ".eEpP"):
@@ -109,7 +110,7 @@ def read_complex(text: str) -> complex:
     if text[middle : middle + 1] not in {"+", "-"} or text[end : end + 1] != "i":
         raise ValueError("syntax error scanning complex number")
     try:
-        return complex(parse_float(text[:middle].encode(), 64), parse_float(text[middle:end].encode(), 64))
+        return complex(parse_float(text[:middle].encode()), parse_float(text[middle:end].encode()))
     except FunctionError as error:
         raise ValueError(str(error)) from None
 

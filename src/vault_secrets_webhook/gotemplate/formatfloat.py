@@ -2,7 +2,7 @@
 
 Python rounds as Go does: what `%` gives for a precision and `repr` without one (the fewest digits that read back as the
 same number) are the digits of Go too; only their layout differs. What has no counterpart (the binary and hexadecimal
-forms, float32) is in `binaryfloat`, which is imported when asked for.
+forms) is in `binaryfloat`, which is imported when asked for.
 
 Source: package strconv, `FormatFloat`.
 """
@@ -12,23 +12,22 @@ from __future__ import annotations
 INFINITY = float("inf")
 PLAIN_FROM = 1e-4  # from here up to PLAIN_TO, the shortest `%g` and `repr` write no exponent
 PLAIN_TO = 1e6
-DOUBLE = 64
 
 
-def format_float(value: float, verb: str, precision: int = -1, bits: int = DOUBLE) -> str:
+def format_float(value: float, verb: str, precision: int = -1) -> str:
     """Format a number as `strconv.FormatFloat` does.
 
     `verb` is one of b, e, E, f, g, G, x, X; a negative precision asks for the fewest digits that tell the number from
-    its neighbours; `bits` is 32 or 64.
+    its neighbours.
     """
     if value != value:  # noqa: PLR0124 # NaN alone differs from itself, and `math` would be one import more
         return "NaN"
     if value in (INFINITY, -INFINITY):
         return "+Inf" if value > 0 else "-Inf"
-    if verb in "bxX" or bits != DOUBLE:
+    if verb in "bxX":
         from . import binaryfloat
 
-        return binaryfloat.format_float(value, verb, precision, bits)
+        return binaryfloat.format_float(value, verb, precision)
     if precision >= 0:
         return f"%.{precision}{verb}" % value
     if verb == "g" and (PLAIN_FROM <= value < PLAIN_TO or -PLAIN_TO < value <= -PLAIN_FROM):

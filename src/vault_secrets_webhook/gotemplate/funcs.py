@@ -9,7 +9,9 @@ Sources: package text/template, funcs.go; section "Functions" of its documentati
 
 from __future__ import annotations
 
-from .functions import Function, FunctionError
+from vault_secrets_webhook.errors import FunctionError
+
+from .functions import Function
 from .values import (
     ANY,
     INTEGERS,
@@ -23,6 +25,7 @@ from .values import (
     make_zero,
     type_of,
     unbox,
+    wrap_int64,
 )
 
 TYPE_CHECKING = False
@@ -67,8 +70,7 @@ def check_index(index: object, last: int) -> int:
     if not isinstance(index, int) or kind_of(index) not in INTEGERS:
         fail(f"cannot index slice/array with type {type_of(index)}")
     if not 0 <= index <= last:
-        wrapped = (index + (1 << 63)) % (1 << 64) - (1 << 63)
-        raise FunctionError(f"index out of range: {wrapped}")
+        raise FunctionError(f"index out of range: {wrap_int64(index)}")
     return index
 
 

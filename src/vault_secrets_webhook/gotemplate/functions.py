@@ -10,6 +10,8 @@ Implementations take and give the values of `values`, never a `Boxed`. What they
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
+
 from .values import Type, find_type
 
 TYPE_CHECKING = False
@@ -22,17 +24,6 @@ if TYPE_CHECKING:
 
         def get(self, name: str, /) -> Function | Callable[..., object] | None:
             """Give the function of that name, or None."""
-
-
-class FunctionError(Exception):
-    """What went wrong in a function, in Go's words.
-
-    `is_constant` tells that the words say nothing of the arguments, so that they may be logged whatever these were.
-    """
-
-    def __init__(self, text: str, *, is_constant: bool = False) -> None:
-        super().__init__(text)
-        self.is_constant = is_constant
 
 
 class SignatureError(FunctionError):

@@ -2,7 +2,8 @@
 
 vault-env runs as the application, in its container, and its templates may do what the application may: all of Sprig,
 and `file`. The webhook runs with an identity of its own over text that somebody else wrote. There a template may compute,
-and nothing more: what reads the environment, files or the network is not there, and its absence is explained.
+and nothing more: what gives it the environment, files or the network is not there, and its absence is explained. The
+clock, random numbers and the machine's time zones stay.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ little (`repeat`, `until`) asks before it makes it.
 
 from __future__ import annotations
 
-from .functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 OUTPUT_LIMIT = 16 << 20  # bytes of the output, and of any one string
 MEMORY_LIMIT = 64 << 20  # bytes of everything that functions give back

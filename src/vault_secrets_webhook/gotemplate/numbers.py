@@ -19,12 +19,12 @@ def give_string(number: JsonNumber) -> bytes:
 
 def give_int64(number: JsonNumber) -> Int64:
     """Raises NumberError."""
-    return Int64(parse_int(number, 10, 64))
+    return Int64(parse_int(number, 10))
 
 
 def give_float64(number: JsonNumber) -> float:
     """Raises NumberError."""
-    return parse_float(number, 64)
+    return parse_float(number)
 
 
 JSON_NUMBER_METHODS: dict[str, Method] = {

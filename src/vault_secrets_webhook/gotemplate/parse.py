@@ -31,17 +31,13 @@ from .node import (
     WithNode,
 )
 from .pipeline import PipelineParser
-from .values import decode, encode
+from .values import SPACES, decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEPTH_LIMIT = 100  # of actions in each other
-UNICODE_SPACES = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
-    "\u205f\u3000"
-)
 END, ELSE = "{{end}}", "{{else}}"  # what ends a list of items, as errors print it
 BRANCHES: dict[str, type[BranchNode]] = {kind.keyword: kind for kind in (IfNode, RangeNode, WithNode)}
 
@@ -68,7 +64,7 @@ def locate(text: str, pos: int) -> tuple[int, int]:
 
 def is_empty(items: ListNode) -> bool:
     """Tell whether a template consists of nothing but whitespace; one that does replaces none."""
-    return all(isinstance(node, TextNode) and not decode(node.text).strip(UNICODE_SPACES) for node in items.nodes)
+    return all(isinstance(node, TextNode) and not decode(node.text).strip(SPACES) for node in items.nodes)
 
 
 class Parser(PipelineParser):

@@ -9,12 +9,12 @@ Sources: package strconv, ParseInt, ParseUint, ParseFloat, Atoi and NumError.
 
 from __future__ import annotations
 
-from .functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 INVALID = "invalid syntax"
 OUT_OF_RANGE = "value out of range"
-WORD_BITS = 64
-BASES = range(2, 37)
+SIGNED_LIMIT = 1 << 63
+LARGEST = (1 << 64) - 1
 PREFIX_BASES = {b"b": 2, b"o": 8, b"x": 16}
 PREFIX_LENGTH = 2
 DIGIT_VALUES = {
@@ -28,7 +28,6 @@ DECIMAL = b"0123456789"
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 INFINITIES = (b"inf", b"infinity")
 EXPONENT_LENGTH = 5  # digits of an exponent that Go reads
-FLOAT32_BITS = 32
 INFINITY = float("inf")
 
 
@@ -53,17 +52,17 @@ class NumberError(FunctionError):
         return f"strconv.{self.function}: parsing {decode(quote(self.text))}: {self.reason}"
 
 
-def parse_int(text: bytes, base: int, bits: int) -> int:
-    """Read an integer with a sign. Base 0 is told by the prefix, and underscores may be; 0 bits are 64.
+def parse_int(text: bytes, base: int) -> int:
+    """Read an int64. Base 0 is told by the prefix, and underscores may be.
 
     Raises NumberError.
     """
-    return read_int("ParseInt", text, base, bits)
+    return read_int("ParseInt", text, base)
 
 
-def parse_uint(text: bytes, base: int, bits: int) -> int:
-    """Read an integer without a sign, otherwise as `parse_int` does. Raises NumberError."""
-    value, reason = read_magnitude(text, base, bits)
+def parse_uint(text: bytes, base: int) -> int:
+    """Read a uint64, which has no sign, otherwise as `parse_int` does. Raises NumberError."""
+    value, reason = read_magnitude(text, base)
     if reason:
         raise NumberError("ParseUint", text, reason, value)
     return value
@@ -71,30 +70,24 @@ def parse_uint(text: bytes, base: int, bits: int) -> int:
 
 def atoi(text: bytes) -> int:
     """Read a decimal integer. Raises NumberError."""
-    return int(text) if len(text) <= SAFE_LENGTH and text.isdigit() else read_int("Atoi", text, 10, WORD_BITS)
+    return int(text) if len(text) <= SAFE_LENGTH and text.isdigit() else read_int("Atoi", text, 10)
 
 
-def read_int(function: str, text: bytes, base: int, bits: int) -> int:
+def read_int(function: str, text: bytes, base: int) -> int:
     negative = text.startswith(b"-")
-    value, reason = read_magnitude(strip_sign(text), base, bits)
+    value, reason = read_magnitude(strip_sign(text), base)
     if reason not in {"", OUT_OF_RANGE}:
         raise NumberError(function, text, reason)
-    limit = 1 << ((bits or WORD_BITS) - 1)
-    if value > limit - (not negative):
-        raise NumberError(function, text, OUT_OF_RANGE, -limit if negative else limit - 1)
+    if value > SIGNED_LIMIT - (not negative):
+        raise NumberError(function, text, OUT_OF_RANGE, -SIGNED_LIMIT if negative else SIGNED_LIMIT - 1)
     return -value if negative else value
 
 
-def read_magnitude(text: bytes, base: int, bits: int) -> tuple[int, str]:
+def read_magnitude(text: bytes, base: int) -> tuple[int, str]:
     """Read an integer without a sign. Gives it and what is wrong, which is mostly nothing."""
     if not text:
         return 0, INVALID
-    if base and base not in BASES:
-        return 0, f"invalid base {base}"
-    if not 0 <= bits <= WORD_BITS:
-        return 0, f"invalid bit size {bits}"
     actual, start = (base, 0) if base else find_base(text)
-    largest = (1 << (bits or WORD_BITS)) - 1
     value = 0
     for code in text[start:]:
         if code == 0x5F and not base:  # noqa: PLR2004 # an underscore
@@ -103,8 +96,8 @@ def read_magnitude(text: bytes, base: int, bits: int) -> tuple[int, str]:
         if digit >= actual:
             return 0, INVALID
         value = value * actual + digit
-        if value > largest:
-            return largest, OUT_OF_RANGE
+        if value > LARGEST:
+            return LARGEST, OUT_OF_RANGE
     if not base and b"_" in text and not is_well_separated(text):
         return 0, INVALID
     return value, ""
@@ -134,8 +127,8 @@ def strip_sign(text: bytes) -> bytes:
     return text[1:] if text[:1] in {b"-", b"+"} else text
 
 
-def parse_float(text: bytes, bits: int) -> float:
-    """Read a float of 64 or 32 bits: decimal or hexadecimal, infinite, or not a number. Raises NumberError."""
+def parse_float(text: bytes) -> float:
+    """Read a float: decimal or hexadecimal, infinite, or not a number. Raises NumberError."""
     lowered = text.lower()
     if strip_sign(lowered) in INFINITIES or lowered == b"nan":
         return float(text)
@@ -146,10 +139,6 @@ def parse_float(text: bytes, bits: int) -> float:
         value = float.fromhex(plain) if "x" in plain else float(plain)
     except OverflowError:
         value = INFINITY if plain[0] != "-" else -INFINITY
-    if bits == FLOAT32_BITS and value - value == 0:
-        from .float32 import read_float32  # late: nothing of the common path reads floats of 32 bits
-
-        value = read_float32(plain, value)
     if value in {INFINITY, -INFINITY}:
         raise NumberError("ParseFloat", text, OUT_OF_RANGE, value)
     return value

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     # A method of a Go type: its signature without the receiver (see `functions`), and what it does to the receiver.
     Method: TypeAlias = tuple[str, Callable[..., object]]
 
-SIGNED = {"int": 64, "int8": 8, "int16": 16, "int32": 32, "int64": 64}
-UNSIGNED = {"uint": 64, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "uintptr": 64}
-INTEGERS = SIGNED.keys() | UNSIGNED.keys()
-FLOATS = frozenset(("float32", "float64"))
-COMPLEX = frozenset(("complex64", "complex128"))
+# Of Go's kinds of numbers those that values have.
+SIGNED = frozenset(("int", "int32", "int64"))
+UNSIGNED = frozenset(("uint8", "uint32", "uint64"))
+INTEGERS = SIGNED | UNSIGNED
+# unicode.White_Space. Unlike `str.isspace` it has not the separators U+001C to U+001F.
+SPACES = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
+    "\u205f\u3000"
+)
 NILABLE = frozenset(("chan", "func", "interface", "map", "ptr", "slice"))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vault_secrets_webhook.errors import TemplateError
 from vault_secrets_webhook.gotemplate import Template
+from vault_secrets_webhook.gotemplate.values import JsonNumber
 from vault_secrets_webhook.wire.jsontext import Number
 
 from .resolve import encode_text
@@ -36,14 +37,14 @@ def fill(template: Template, data: JSON) -> bytes:
         values = encode_data(data)
     except RecursionError:
         raise TemplateError(f"template: {NAME}: the secret is nested too deep") from None
-    return template.execute(values)
+    return template.execute_value(values)
 
 
 def encode_data(value: JSON) -> object:
-    """Give JSON with its text as Go's strings; numbers stay as they are written."""
+    """Give the Go value of JSON; numbers stay as they are written."""
     match value:
         case Number():
-            return value
+            return JsonNumber(value.encode())
         case str():
             return encode_text(value)
         case list():

@@ -16,6 +16,7 @@ from vault_secrets_webhook.errors import ConfigurationError, InvalidReference, R
 from vault_secrets_webhook.goparse import parse_bool, parse_duration, parse_whole_number
 from vault_secrets_webhook.inject.reference import parse_paths
 
+from .message import show
 from .refusals import Refusals
 from .values import (
     parse_auth_method,
@@ -28,7 +29,6 @@ from .values import (
     parse_quantity,
     parse_role,
     parse_text,
-    show,
 )
 
 if TYPE_CHECKING:

@@ -13,10 +13,13 @@ from vault_secrets_webhook.gotemplate import Template
 from vault_secrets_webhook.gotemplate.functionsets import IN_WEBHOOK
 from vault_secrets_webhook.gotemplate.limits import Budget
 
+from .message import escape, show
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OPEN = "{{"
+NO_VALUE = "<no value>"
 NAME = "vault-role"
 SOURCE = "the template of the role (annotation vault-role, or VAULT_ROLE)"
 MOST_CHARACTERS = 2_000
@@ -53,9 +56,11 @@ def render_role(text: str, facts: Mapping[str, str]) -> str:
     except UnicodeDecodeError:
         raise Refused(f"{SOURCE} makes a name that is not UTF-8") from None
     except TemplateError as error:
-        raise Refused(f"{SOURCE}: {str(error)[:LONGEST_MESSAGE]}") from None
+        raise Refused(f"{SOURCE}: {escape(str(error)[:LONGEST_MESSAGE])}") from None
     if not role.strip():
         raise Refused(f"{SOURCE} makes an empty name; it was given {describe(facts)}")
+    if not role.isprintable() or NO_VALUE in role:
+        raise Refused(f"{SOURCE} makes {show(role)}, which is no name of a role; it was given {describe(facts)}")
     return role
 
 

@@ -12,6 +12,7 @@ from vault_secrets_webhook.errors import ConfigurationError, TemplateError
 from vault_secrets_webhook.textlog import parse_level
 from vault_secrets_webhook.vault.auth import LATER, METHODS
 
+from .message import show
 from .role import is_template, parse_role_template
 
 # `metav1.LabelSelector`-style names: RFC 1123 subdomain and label, as `k8s.io/apimachinery/pkg/util/validation` has them.
@@ -32,12 +33,6 @@ PULL_POLICIES = {
 }
 MEDIA = {"Memory": "Memory", "memory": "Memory", "Disk": "", "disk": ""}
 LARGEST_ID = (1 << 31) - 1  # `validation.IsValidUserID` of Kubernetes
-LONGEST_SHOWN = 253
-
-
-def show(text: str) -> str:
-    """Write a text that somebody else chose so that it cannot break a message: quoted, escaped, cut when long."""
-    return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
 def parse_text(text: str) -> str:

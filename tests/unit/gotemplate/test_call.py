@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate import Number, Template, TemplateError, render
-from vault_secrets_webhook.gotemplate.functions import Function, FunctionError, SignatureError
+from vault_secrets_webhook.gotemplate.functions import Function, SignatureError
 from vault_secrets_webhook.gotemplate.limits import Budget
 from vault_secrets_webhook.gotemplate.values import INT32, Int32, Int64, Uint8, Uint64, define_type
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate import Number, Template, TemplateError, render, render_bytes
-from vault_secrets_webhook.gotemplate.functions import Function, FunctionError
+from vault_secrets_webhook.gotemplate.functions import Function
 
 PACKAGE = "vault_secrets_webhook.gotemplate"
 PLAIN = {"data", "exec", "expression", "functions", "lex", "limits", "node", "parse", "pipeline", "sprig", "values"}

@@ -39,6 +39,10 @@ REFUSED = [
     pytest.param('{{ env "HOME" }}', 'function "env" not defined: it reads environment variables', id="environment"),
     pytest.param('{{ file "/etc/passwd" }}', 'function "file" not defined: it reads files', id="file"),
     pytest.param('{{ getHostByName "x" }}', 'function "getHostByName" not defined: it asks the name', id="network"),
+    pytest.param("{{ .name }}\n", r"makes 'shop-0\n', which is no name of a role; it was given", id="line-break"),
+    pytest.param('{{ "a\\x00b" }}', r"makes 'a\x00b', which is no name", id="NUL"),
+    pytest.param('{{ index . "x" }}', "makes '<no value>', which is no name", id="no-value"),
+    pytest.param('{{ fail "\\xff\\n" }}', r"error calling fail: \udcff\n", id="unprintable-words"),
     pytest.param("{{ .name", "unclosed action", id="syntax"),
     pytest.param("{{ .name }}" * 1000, "too long", id="long"),
 ]

@@ -84,8 +84,3 @@ def test_accepted(parse: Callable[[str], Any], text: str, expected: Any) -> None
 def test_refused(parse: Callable[[str], Any], text: str) -> None:
     with pytest.raises(ValueError, match=r"write|needed|allowed|^template: vault-role:1: |too long|not VOLUME:FILE"):
         parse(text)
-
-
-def test_show_cannot_break_a_message() -> None:
-    assert values.show("a\nb\x1b[0m\u202e") == r"'a\nb\x1b[0m\u202e'"
-    assert len(values.show("x" * 100_000)) < 300

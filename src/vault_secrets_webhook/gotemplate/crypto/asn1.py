@@ -8,7 +8,7 @@ Source: package encoding/asn1, `Unmarshal`.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

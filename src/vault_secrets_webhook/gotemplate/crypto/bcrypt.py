@@ -11,7 +11,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from os import urandom
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

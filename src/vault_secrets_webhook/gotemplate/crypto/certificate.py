@@ -8,12 +8,12 @@ from __future__ import annotations
 from os import urandom
 from time import time_ns
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import der
 from vault_secrets_webhook.gotemplate.crypto.addresses import parse_address
 from vault_secrets_webhook.gotemplate.crypto.digest import sha256
 from vault_secrets_webhook.gotemplate.crypto.keys import X25519, PrivateKey, PublicKey, encode_algorithm
-from vault_secrets_webhook.gotemplate.functions import FunctionError
-from vault_secrets_webhook.gotemplate.values import decode
+from vault_secrets_webhook.gotemplate.values import decode, wrap_int64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ def encode_name(common_name: bytes) -> bytes:
 def encode_validity(days: int) -> bytes:
     """Write from now on for so many days; as a Go Duration is an int64 of nanoseconds, too many days come out as few."""
     now = time_ns()
-    duration = (days * DAY + (1 << 63)) % (1 << 64) - (1 << 63)
-    return der.encode(der.SEQUENCE, der.encode_time(now), der.encode_time(now + duration))
+    return der.encode(der.SEQUENCE, der.encode_time(now), der.encode_time(now + wrap_int64(days * DAY)))
 
 
 def encode_public_key(public: PublicKey) -> bytes:

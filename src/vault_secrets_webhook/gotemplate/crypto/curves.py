@@ -5,7 +5,7 @@ Sources: SEC 2 (parameters), package crypto/internal/fips140/nistec (errors).
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 UNCOMPRESSED = 4
 

@@ -5,6 +5,7 @@ Source: package crypto/x509, `processExtensions`.
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.addresses import parse_address
 from vault_secrets_webhook.gotemplate.crypto.der import (
     BOOLEAN,
@@ -17,7 +18,6 @@ from vault_secrets_webhook.gotemplate.crypto.der import (
 )
 from vault_secrets_webhook.gotemplate.crypto.mailbox import is_mailbox
 from vault_secrets_webhook.gotemplate.crypto.reader import Reader
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 from vault_secrets_webhook.gotemplate.values import decode
 
 TYPE_CHECKING = False

@@ -7,6 +7,7 @@ Source: package crypto/x509, `ParseCertificate`.
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.curves import CURVES
 from vault_secrets_webhook.gotemplate.crypto.der import (
     BMP_STRING,
@@ -37,7 +38,6 @@ from vault_secrets_webhook.gotemplate.crypto.keys import (
 )
 from vault_secrets_webhook.gotemplate.crypto.reader import Reader, align_right
 from vault_secrets_webhook.gotemplate.crypto.validity import read_validity
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ Sources: Sprig's `parsePrivateKeyPEM` and `pemBlockForKey`; package crypto/x509,
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import der, openssl, rsa
 from vault_secrets_webhook.gotemplate.crypto.asn1 import Field, Struct, make_syntax_error, unmarshal
 from vault_secrets_webhook.gotemplate.crypto.curves import CURVES, Curve
 from vault_secrets_webhook.gotemplate.crypto.pem import decode_pem, encode_pem
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 from vault_secrets_webhook.gotemplate.values import decode
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ Sources: Sprig v3.3.0, `derivePassword`; M. Billemont, Master Password, version 
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 SCOPE = b"com.lyndir.masterpassword"
 KEY_SIZE = 64

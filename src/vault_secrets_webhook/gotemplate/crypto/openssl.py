@@ -10,7 +10,7 @@ Source: OpenSSL 3, EVP_EncryptInit(3), EVP_PKEY_keygen(3), d2i_PrivateKey(3), EV
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ Source: package encoding/pem, `Decode` and `Encode`.
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.base64 import decode_base64, encode_base64
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 BEGIN = b"-----BEGIN "
 END = b"\n-----END "
@@ -32,7 +32,7 @@ def decode_pem(text: bytes) -> tuple[bytes, bytes] | None:
             return None
         begin = text.rfind(BEGIN, start, end)
         # A BEGIN that starts no line leaves `start` where the END is over, and so do all other faults.
-        if begin == start or text[begin - 1 : begin] == b"\n" if begin >= 0 else False:
+        if begin >= 0 and (begin == start or text[begin - 1 : begin] == b"\n"):
             found = read_block(text, begin, end)
             if found is not None:
                 return found

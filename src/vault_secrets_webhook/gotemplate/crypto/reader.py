@@ -5,8 +5,8 @@ Source: golang.org/x/crypto/cryptobyte, methods of `String`.
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.der import BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 HEADER_SIZE = 2
 LONG_TAG = 0x1F

@@ -5,8 +5,8 @@ Sources: package crypto/rsa, `PrivateKey.Precompute` and `Validate`; crypto/inte
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.digest import sha256
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 SIZE_LIMIT = 16384  # bits; OpenSSL's
 PRIME_LIMIT = 5  # OpenSSL's

@@ -5,14 +5,15 @@ Sources: golang.org/x/crypto/cryptobyte, `ReadASN1UTCTime` and `ReadASN1Generali
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.der import GENERALIZED_TIME, UTC_TIME
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.gotemplate.time.civil import count_month
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.crypto.reader import Reader
 
-DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+MONTHS = 12
 PIVOT = 69  # the first of the two-digit years that Go reads as 19xx
 
 
@@ -42,10 +43,9 @@ def is_time(text: bytes, year_digits: int, *, has_seconds: bool) -> bool:
         year += 1900 if year >= PIVOT else 2000
     pairs = digits[year_digits:]
     month, day, hour, minute, second = (int(pairs[start : start + 2] or b"0") for start in range(0, 10, 2))
-    if not 1 <= month <= len(DAYS) or hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 # what a day has
+    if not 1 <= month <= MONTHS or hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 # what a day has
         return False
-    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 1 <= day <= DAYS[month - 1] - (month == 2 and not is_leap)  # noqa: PLR2004 # February
+    return 1 <= day <= count_month(year, month)
 
 
 def is_zone(zone: bytes) -> bool:

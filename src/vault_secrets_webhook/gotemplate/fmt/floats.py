@@ -5,7 +5,7 @@ Source: package fmt, `format.go`, and what it adds to `strconv.FormatFloat`.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.formatfloat import DOUBLE, format_float
+from vault_secrets_webhook.gotemplate.formatfloat import format_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ FLOAT_VERBS = {
 SHARP_DIGITS = 6  # what the flag `#` fills up to when no precision is given
 
 
-def write_float(style: Style, value: float, verb: str, bits: int = DOUBLE, *, plus: bool = False) -> bytes | None:
+def write_float(style: Style, value: float, verb: str, *, plus: bool = False) -> bytes | None:
     """Write a number, or give None where the verb is none of a number's; `plus` adds to the flag of that name."""
     if verb not in FLOAT_VERBS:
         return None
@@ -29,7 +29,7 @@ def write_float(style: Style, value: float, verb: str, bits: int = DOUBLE, *, pl
     if style.precision is not None:
         precision = style.precision
     plus = plus or style.plus
-    text = format_float(value, verb, precision, bits)
+    text = format_float(value, verb, precision)
     sign, text = (text[0], text[1:]) if text[0] in "+-" else ("+", text)
     if style.space and sign == "+" and not plus:
         sign = " "

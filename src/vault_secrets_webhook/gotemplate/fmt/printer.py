@@ -8,9 +8,9 @@ Source: package fmt, `print.go`.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import LimitError
-from vault_secrets_webhook.gotemplate.values import PLAIN, UINT8, UNSIGNED, find_methods, kind_of, type_of
+from vault_secrets_webhook.gotemplate.values import PLAIN, SIGNED, UINT8, UNSIGNED, find_methods, kind_of, type_of
 
 from . import check_size
 from .scalars import write_address, write_bool, write_digits, write_integer, write_string
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 STRING_VERBS = "vsxXq"  # those that call a method which gives a string
 ADDRESS_VERBS = "bodxX"
 ADDRESS = 0xC000010000  # one that Go's heap could have
-SINGLE = 32  # bits of a float32
 VALUE_STEPS = 3  # to find out how a value is written
 
 
@@ -221,12 +220,6 @@ def write_float(style: Style, value: float, verb: str) -> bytes | None:
     return floats.write_float(style, value, verb)
 
 
-def write_single(style: Style, value: float, verb: str) -> bytes | None:
-    from . import floats
-
-    return floats.write_float(style, value, verb, SINGLE)
-
-
 def write_complex(style: Style, value: complex, verb: str) -> bytes | None:
     from . import floats
 
@@ -236,9 +229,8 @@ def write_complex(style: Style, value: complex, verb: str) -> bytes | None:
 SCALARS: dict[str, Callable[[Style, Any, str], bytes | None]] = {
     "string": write_string,
     "bool": write_bool,
-    **dict.fromkeys(("int", "int8", "int16", "int32", "int64"), write_signed),
+    **dict.fromkeys(SIGNED, write_signed),
     **dict.fromkeys(UNSIGNED, write_unsigned),
-    "float32": write_single,
     "float64": write_float,
     "complex128": write_complex,
 }

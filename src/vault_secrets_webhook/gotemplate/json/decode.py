@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from _json import make_scanner
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import decode_runes
 
 TYPE_CHECKING = False

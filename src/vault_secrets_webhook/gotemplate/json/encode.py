@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from _json import encode_basestring  # a C module; `json` would import `re`
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
 from vault_secrets_webhook.gotemplate.values import JsonNumber, find_fields, find_methods, is_nil, type_of
 
@@ -206,10 +206,10 @@ def write_float(value: float) -> bytes:
     from vault_secrets_webhook.gotemplate.formatfloat import format_float
 
     if value - value != 0:
-        raise FunctionError(f"json: unsupported value: {format_float(value, 'g', -1, 64)}")
+        raise FunctionError(f"json: unsupported value: {format_float(value, 'g', -1)}")
     if SMALLEST_PLAIN <= abs(value) < SMALLEST_SCIENTIFIC:
-        return format_float(value, "f", -1, 64).encode()
-    return format_float(value, "e", -1, 64).replace("e-0", "e-").encode()
+        return format_float(value, "f", -1).encode()
+    return format_float(value, "e", -1).replace("e-0", "e-").encode()
 
 
 def write_number(value: JsonNumber) -> bytes:

@@ -68,16 +68,6 @@ class Regexp:
         span = search.find(0)
         return None if span is None else search.cut(*span)
 
-    def find_submatch(self, budget: Budget, text: bytes) -> list[bytes | None] | None:
-        """Give the leftmost match and its captures, each None if it has no part in it; or None."""
-        search = self.open(budget, text)
-        span = search.find(0)
-        if span is None:
-            return None
-        slots = search.find_captures(span, len(self.names))
-        bounds = zip(slots[::2], slots[1::2], strict=True)
-        return [None if start < 0 else search.cut(start, end) for start, end in bounds]
-
     def find_all(self, budget: Budget, text: bytes, limit: int = -1) -> list[bytes]:
         """Give the matches one after another, at most `limit` unless that is negative."""
         search = self.open(budget, text)

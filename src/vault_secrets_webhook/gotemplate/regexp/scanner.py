@@ -8,7 +8,7 @@ Source: package regexp/syntax, parse.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import LimitError
 
 from .charclass import PERL, POSIX, find_unicode_class

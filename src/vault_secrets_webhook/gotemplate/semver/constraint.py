@@ -9,7 +9,7 @@ of them has one way only to match. Source: Masterminds/semver v3.3.0, constraint
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import LimitError
 
 from .operators import OPERATORS, Pattern

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import Slice, Uint8, Uint64, define_type, find_type
 
 from .version import Version, VersionPointer, check_metadata, check_prerelease

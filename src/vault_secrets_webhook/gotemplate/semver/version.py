@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import LimitError
 from vault_secrets_webhook.gotemplate.values import Type, define_type
 
@@ -52,15 +52,6 @@ class Version:
 
         return VERSION_METHODS
 
-    @property
-    def go_layout(self) -> Mapping[str, object]:
-        """The fields as Go has them, which `%#v` prints."""
-        from vault_secrets_webhook.gotemplate.values import Uint64
-
-        major, minor, patch = map(Uint64, self.numbers)
-        strings = {"pre": self.prerelease, "metadata": self.metadata, "original": self.original}
-        return {"major": major, "minor": minor, "patch": patch, **strings}
-
     def copy_exported(self) -> Version:
         """Give what `copystructure` makes of it: it cannot copy any of the fields."""
         return Version()
@@ -106,11 +97,6 @@ class VersionPointer:
         from .methods import POINTER_METHODS
 
         return POINTER_METHODS
-
-    @property
-    def go_layout(self) -> Mapping[str, object]:
-        """The fields of what it points to."""
-        return self.version.go_layout
 
     def assign(self, other: VersionPointer) -> None:
         """Let what this points to be as what another points to."""
@@ -160,7 +146,7 @@ def parse_segment(text: bytes) -> int:
     from vault_secrets_webhook.gotemplate.strconv import parse_uint
 
     try:
-        return parse_uint(text, 10, 64)
+        return parse_uint(text, 10)
     except FunctionError as error:
         raise FunctionError(f"Error parsing version segment: {error}") from None
 

@@ -8,7 +8,7 @@ Source: package net/netip, `ParseAddr`; RFC 4291, section 2.2; RFC 4007, section
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.quote import quote
 from vault_secrets_webhook.gotemplate.values import decode
 

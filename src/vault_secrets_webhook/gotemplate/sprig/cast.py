@@ -6,7 +6,7 @@ Sources: spf13/cast v1.7.0, `ToInt64`, `ToInt` and `ToFloat64`; Go's conversion 
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import Int32, Int64, JsonNumber, Uint8, Uint64, type_of, wrap_int64
 
 # The types whose values are converted as numbers; the last two are known to cast by name.
@@ -55,7 +55,7 @@ def read_int(text: bytes) -> int:
     from vault_secrets_webhook.gotemplate.strconv import parse_int
 
     try:
-        return parse_int(drop_zero_decimals(text), 0, 64)
+        return parse_int(drop_zero_decimals(text), 0)
     except FunctionError:
         return 0
 
@@ -64,7 +64,7 @@ def read_float(text: bytes) -> float:
     from vault_secrets_webhook.gotemplate.strconv import parse_float
 
     try:
-        return parse_float(text, 64)
+        return parse_float(text)
     except FunctionError:
         return 0.0
 

@@ -6,13 +6,13 @@ Source: Sprig v3.3.0, group "crypto": `genPrivateKey`, `genCA`, `genSelfSignedCe
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import openssl
 from vault_secrets_webhook.gotemplate.crypto.base64 import decode_base64
 from vault_secrets_webhook.gotemplate.crypto.certificate import Request, estimate_size, issue_certificate
 from vault_secrets_webhook.gotemplate.crypto.issuer import Issuer, read_certificate
 from vault_secrets_webhook.gotemplate.crypto.keys import PrivateKey, generate_rsa_key, read_private_key
 from vault_secrets_webhook.gotemplate.crypto.pem import decode_pem, encode_pem
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
 from vault_secrets_webhook.gotemplate.values import define_type
 

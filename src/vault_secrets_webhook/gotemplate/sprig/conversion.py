@@ -30,7 +30,7 @@ def read_octal(budget: Budget, value: object) -> Int64:
     from vault_secrets_webhook.gotemplate.strconv import NumberError, parse_int
 
     try:
-        return Int64(parse_int(write_value(value, budget), 8, 64))
+        return Int64(parse_int(write_value(value, budget), 8))
     except NumberError:
         return Int64(0)
 

@@ -8,7 +8,7 @@ Source: Sprig v3.3.0, date.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.strconv import NumberError, parse_int
 from vault_secrets_webhook.gotemplate.time.database import load_location
 from vault_secrets_webhook.gotemplate.time.duration import (
@@ -117,7 +117,7 @@ def describe_seconds(seconds: object) -> bytes:
 def read_seconds(text: bytes) -> int:
     """Read a decimal integer as far as int64 goes; text that is none gives 0."""
     try:
-        return parse_int(text, 10, 64)
+        return parse_int(text, 10)
     except NumberError as error:
         return int(error.value)
 

@@ -6,7 +6,7 @@ the module `decimal` is not loaded. Source: shopspring/decimal v1.4.0 (division 
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ Source: Sprig's defaults.go and functions.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import decode, is_true
 
 TYPE_CHECKING = False

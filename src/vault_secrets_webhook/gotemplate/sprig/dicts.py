@@ -6,8 +6,9 @@ Sources: Sprig v3.3.0, dict.go; mitchellh/copystructure v1.2.0; documentation "D
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.sprig.merge import MergeError, merge_all
+from vault_secrets_webhook.gotemplate.sprig.text import make_text
 from vault_secrets_webhook.gotemplate.values import MAP_OF_ANY, SLICE_OF_STRING, Map, Slice, is_nil, type_of
 
 TYPE_CHECKING = False
@@ -22,21 +23,15 @@ FEWEST_DIG_ARGUMENTS = 3
 
 def make_dict(budget: Budget, *items: object) -> AnyMap:
     """Make a map of keys and values in turn; a last key without a value has the empty string."""
-    keys = [write_key(budget, item) for item in items[::2]]
+    keys = [make_key(budget, item) for item in items[::2]]
     values = items[1::2] if len(items) % 2 == 0 else (*items[1::2], b"")
     return dict(zip(keys, values, strict=True))
 
 
-def write_key(budget: Budget, value: object) -> bytes:
-    """Write a value as a key: strings and []uint8 as they are, others as they print."""
-    if type(value) is bytes:
-        return value
-    if isinstance(value, Slice) and value.go_type.name == "[]uint8":
-        return bytes(value)  # type: ignore[arg-type] # its items are numbers
-    from vault_secrets_webhook.gotemplate.fmt import write_value
-
-    key = write_value(value, budget)
-    budget.reserve(len(key))
+def make_key(budget: Budget, value: object) -> bytes:
+    key = make_text(budget, value)
+    if not isinstance(value, bytes):  # the same value may be there many times
+        budget.reserve(len(key))
     return key
 
 

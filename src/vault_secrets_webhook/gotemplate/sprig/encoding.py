@@ -7,7 +7,7 @@ Source: Sprig's strings.go; package encoding/base32, `StdEncoding`.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT, LimitError
 from vault_secrets_webhook.gotemplate.values import decode
 

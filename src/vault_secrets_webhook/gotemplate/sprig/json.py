@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.json import decode, marshal, unmarshal
 from vault_secrets_webhook.gotemplate.limits import LimitError
 

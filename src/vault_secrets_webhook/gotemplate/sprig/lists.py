@@ -6,7 +6,7 @@ Source: Sprig v3.3.0, list.go; documentation "Lists and List Functions".
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.sprig.cast import to_int
 from vault_secrets_webhook.gotemplate.sprig.reflection import is_deep_equal, is_scalar
 from vault_secrets_webhook.gotemplate.values import SLICE_OF_ANY, Slice, find_type, is_true, kind_of

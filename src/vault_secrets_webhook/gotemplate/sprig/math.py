@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math  # a C module
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.sprig import decimal
 from vault_secrets_webhook.gotemplate.sprig.cast import HIGHEST, LOWEST, to_float64, to_int64
 from vault_secrets_webhook.gotemplate.values import Int64, Slice, find_type, wrap_int64

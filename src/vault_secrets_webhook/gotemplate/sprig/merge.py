@@ -5,7 +5,7 @@ Source: dario.cat/mergo v1.0.1, `deepMerge` with no options but `Overwrite`, for
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import MAP_OF_STRING, Map, is_nil, kind_of, type_of
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from os import urandom
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

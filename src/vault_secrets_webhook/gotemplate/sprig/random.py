@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from os import urandom
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.base64 import encode_base64
-from vault_secrets_webhook.gotemplate.functions import FunctionError
-from vault_secrets_webhook.gotemplate.values import decode_runes
+from vault_secrets_webhook.gotemplate.values import decode_runes, wrap_int64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 BYTES = 256
 ADDRESSES = 1 << 48  # bytes that Go's allocator can give at all; beyond, it panics
 RUNE_SIZE = 4
-INT64 = 1 << 64
 DIGITS = b"0123456789"
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PRINTABLE = bytes(range(32, 127))
@@ -71,11 +70,7 @@ def choose_below(count: int) -> int:
 
 def choose_between(first: int, end: int) -> int:
     """Give a number from the first on, and below the end; differences leave int64 as Go's do."""
-    return wrap(choose_below(wrap(end - first)) + first)
-
-
-def wrap(number: int) -> int:
-    return (number + INT64 // 2) % INT64 - INT64 // 2
+    return int(wrap_int64(choose_below(wrap_int64(end - first)) + first))
 
 
 def shuffle(budget: Budget, text: bytes) -> bytes:

@@ -5,7 +5,7 @@ Sources: Sprig v3.3.0, reflect.go; `reflect.DeepEqual`; documentation "Reflectio
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.values import Map, Slice, kind_of, type_of
+from vault_secrets_webhook.gotemplate.values import is_nil, kind_of, type_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,17 +73,13 @@ def is_alike(one: object, other: object) -> bool:
     """Tell whether two values that are no scalars are of one type and have the same parts."""
     if type_of(one) is not type_of(other):
         return False
-    if is_nil_container(one) != is_nil_container(other):
+    if is_nil(one) != is_nil(other):
         return False
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys()
     return True
-
-
-def is_nil_container(value: object) -> bool:
-    return isinstance(value, Slice | Map) and value.is_nil
 
 
 def pair_parts(one: object, other: object) -> Iterator[tuple[object, object]]:

@@ -8,7 +8,7 @@ Source: Sprig v3.3.0, regex.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.regexp import PatternError, Regexp, compile_pattern, quote_meta
 from vault_secrets_webhook.gotemplate.values import Slice, decode, find_type
 

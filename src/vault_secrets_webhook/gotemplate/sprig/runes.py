@@ -14,7 +14,7 @@ from __future__ import annotations
 from itertools import islice
 
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
-from vault_secrets_webhook.gotemplate.values import encode
+from vault_secrets_webhook.gotemplate.values import SPACES, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from vault_secrets_webhook.gotemplate.limits import Budget
 
-# unicode.White_Space. Unlike `str.isspace` it has not the separators U+001C to U+001F.
-SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 SPACE_SET = frozenset(SPACES)
 REPLACEMENT = "\ufffd"
 

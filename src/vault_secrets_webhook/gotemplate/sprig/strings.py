@@ -6,11 +6,11 @@ Masterminds/goutils 1.1.1, `DeleteWhiteSpace`.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
-from vault_secrets_webhook.gotemplate.values import decode, encode
+from vault_secrets_webhook.gotemplate.values import SPACES, decode, encode
 
-from .runes import REPLACEMENT, SPACES
+from .runes import REPLACEMENT
 from .text import make_text
 
 TYPE_CHECKING = False

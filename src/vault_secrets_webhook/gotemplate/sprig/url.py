@@ -5,7 +5,7 @@ Source: Sprig's url.go.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import kind_of
 
 from .urlparts import Url, parse_url

@@ -10,7 +10,7 @@ Source: package net/url, `Parse`, `URL.String`, `URL.Hostname`; RFC 3986.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.quote import quote
 from vault_secrets_webhook.gotemplate.values import decode
 

@@ -5,7 +5,7 @@ Source: Sprig's strings.go; Masterminds/goutils 1.1.1, `AbbreviateFull`, `WrapCu
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT
 from vault_secrets_webhook.gotemplate.values import wrap_int64
 

@@ -1,7 +1,7 @@
 """Finding time zones by name on the machine, and which of them is the local one.
 
-The database is a directory of TZif files, or a ZIP file of them without compression: what ZONEINFO names, one of the
-usual directories, or the one of a Go installation that GOROOT names. What a machine lacks is an unknown time zone.
+The database is a directory of TZif files: what ZONEINFO names, or one of the usual ones. What a machine lacks is an
+unknown time zone. The ZIP files that Go's programs read as well come with an installation of Go, which no pod has.
 
 Source: Go package time, functions LoadLocation and initLocal on Unix.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import decode
 
 from .location import LOCAL, UTC, Location, ZoneTable
@@ -34,7 +34,7 @@ def load_location(name: bytes, environ: Mapping[bytes, bytes] = os.environb) -> 
     if b".." in name or name.startswith((b"/", b"\\")):
         raise FunctionError("time: invalid location name", is_constant=True)
     zoneinfo = environ.get(b"ZONEINFO")
-    return Location(find_table(name, [*([zoneinfo] if zoneinfo else []), *SYSTEM_SOURCES], environ))
+    return Location(find_table(name, [*([zoneinfo] if zoneinfo else []), *SYSTEM_SOURCES]))
 
 
 def load_local_table(environ: Mapping[bytes, bytes]) -> ZoneTable:
@@ -44,7 +44,7 @@ def load_local_table(environ: Mapping[bytes, bytes]) -> ZoneTable:
     if name in (b"", b"UTC"):
         return ZoneTable(b"UTC")
     try:
-        table = find_table(name, [b""] if name.startswith(b"/") else SYSTEM_SOURCES, environ)
+        table = find_table(name, [b""] if name.startswith(b"/") else SYSTEM_SOURCES)
     except FunctionError:
         return ZoneTable(b"UTC")
     if name == LOCAL_FILE:
@@ -52,11 +52,10 @@ def load_local_table(environ: Mapping[bytes, bytes]) -> ZoneTable:
     return table
 
 
-def find_table(name: bytes, sources: Sequence[bytes], environ: Mapping[bytes, bytes]) -> ZoneTable:
+def find_table(name: bytes, sources: Sequence[bytes]) -> ZoneTable:
     """Read a time zone from the first source that has it. Raises FunctionError with the first problem, in Go's words."""
     problem = None
-    goroot = environ.get(b"GOROOT")
-    for source in (*sources, *([goroot + b"/lib/time/zoneinfo.zip"] if goroot else [])):
+    for source in sources:
         try:
             return read_table(name, read_source(source, name))
         except FileNotFoundError:
@@ -69,9 +68,7 @@ def find_table(name: bytes, sources: Sequence[bytes], environ: Mapping[bytes, by
 
 
 def read_source(source: bytes, name: bytes) -> bytes:
-    """Read a time zone's file from a directory or ZIP file. Raises OSError or FunctionError."""
-    if source.endswith(b".zip") and source != b".zip":
-        return read_member(source, name)
+    """Read a time zone's file from a directory. Raises OSError or FunctionError."""
     path = source + b"/" + name if source else name
     if b"\0" in path:
         raise FunctionError("invalid argument", is_constant=True)
@@ -80,27 +77,3 @@ def read_source(source: bytes, name: bytes) -> bytes:
     if len(data) > LARGEST_FILE:
         raise FunctionError(f"time: file {decode(path)} is too large")
     return data
-
-
-def read_member(path: bytes, name: bytes) -> bytes:
-    """Read a file out of a ZIP file that is not compressed. Raises OSError or FunctionError."""
-    with open(path, "rb") as file:
-        data = file.read(LARGEST_FILE)
-    end = len(data) - 22  # the record at the end of a ZIP file that has no comment
-    if end < 0 or data[end : end + 4] != b"PK\5\6":
-        raise FunctionError(f"corrupt zip file {decode(path)}")
-    at = take_number(data, end + 16, 4)
-    while data[at : at + 4] == b"PK\1\2":
-        name_size, extra_size, comment_size = (take_number(data, at + offset, 2) for offset in (28, 30, 32))
-        if data[at + 46 : at + 46 + name_size] == name:
-            if take_number(data, at + 10, 2):
-                raise FunctionError(f"unsupported compression for {decode(name)} in {decode(path)}")
-            start = take_number(data, at + 42, 4)
-            start += 30 + name_size + take_number(data, start + 28, 2)
-            return data[start : start + take_number(data, at + 24, 4)]
-        at += 46 + name_size + extra_size + comment_size
-    raise FileNotFoundError
-
-
-def take_number(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(data[at : at + size], "little")

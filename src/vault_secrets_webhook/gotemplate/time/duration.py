@@ -5,7 +5,8 @@ Source: Go package time, type Duration and function ParseDuration.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook import goparse
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.values import INTEGER_CLASSES, Int64, Type, define_type
 
 from .civil import MASK, truncate
@@ -62,34 +63,7 @@ def limit_duration(nanoseconds: int) -> Duration:
 
 def format_duration(duration: int) -> bytes:
     """Write a duration as Go does: `72h3m0.5s`, and what is shorter than a second as `1.5ms`, `2µs` or `3ns`."""
-    length = abs(duration)
-    sign = "-" * (duration < 0)
-    if length < SECOND:
-        return (sign + format_fraction_of_second(length)).encode()
-    minutes, rest = divmod(length, MINUTE)
-    hours, minutes = divmod(minutes, 60)
-    text = format_decimal(rest, SECOND) + "s"
-    if hours:
-        text = f"{hours}h{minutes}m{text}"
-    elif minutes:
-        text = f"{minutes}m{text}"
-    return (sign + text).encode()
-
-
-def format_fraction_of_second(length: int) -> str:
-    if length == 0:
-        return "0s"
-    if length < MICROSECOND:
-        return f"{length}ns"
-    if length < MILLISECOND:
-        return format_decimal(length, MICROSECOND) + "\N{MICRO SIGN}s"
-    return format_decimal(length, MILLISECOND) + "ms"
-
-
-def format_decimal(number: int, unit: int) -> str:
-    """Write number/unit as a decimal fraction; unit is a power of ten."""
-    whole, rest = divmod(number, unit)
-    return f"{whole}.{str(unit + rest)[1:]}".rstrip("0") if rest else str(whole)
+    return (("-" if duration < 0 else "") + goparse.format_duration(abs(duration))).encode()
 
 
 def round_duration(duration: int, multiple: int) -> Duration:

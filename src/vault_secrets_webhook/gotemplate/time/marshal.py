@@ -5,7 +5,7 @@ Source: Go package time, methods MarshalText, MarshalJSON and MarshalBinary.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 from .civil import truncate
 from .format import format_time

@@ -5,7 +5,8 @@ Source: Go package time, type Time.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError, SignatureError
+from vault_secrets_webhook.errors import FunctionError
+from vault_secrets_webhook.gotemplate.functions import SignatureError
 from vault_secrets_webhook.gotemplate.values import Int64, Slice, Uint8, find_type, wrap_int64
 
 from .duration import MICROSECOND, MILLISECOND, SECOND

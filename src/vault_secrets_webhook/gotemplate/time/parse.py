@@ -5,7 +5,7 @@ Source: Go package time, function ParseInLocation.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 from .civil import count_before_month, count_month
 from .duration import SECOND

@@ -8,7 +8,7 @@ Sources: RFC 9636; Go package time, function LoadLocationFromTZData.
 
 from __future__ import annotations
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 
 from .location import ALWAYS_BEFORE, Zone, ZoneTable
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
-from vault_secrets_webhook.webhook.values import show
+from vault_secrets_webhook.webhook.message import show
 
 from .volume import EXECUTABLE
 

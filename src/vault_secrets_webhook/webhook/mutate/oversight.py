@@ -9,7 +9,7 @@ from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.inject.reference import SCHEME, has_reference
-from vault_secrets_webhook.webhook.values import show
+from vault_secrets_webhook.webhook.message import show
 
 from .container import EXECUTABLES
 from .sources import name_variable

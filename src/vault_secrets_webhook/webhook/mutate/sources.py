@@ -16,7 +16,8 @@ from vault_secrets_webhook.inject.reference import SCHEME, WRITE_SCHEME, Referen
 from vault_secrets_webhook.inject.template import parse_template
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
-from vault_secrets_webhook.webhook.values import is_object_name, show
+from vault_secrets_webhook.webhook.message import escape, show
+from vault_secrets_webhook.webhook.values import is_object_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -194,7 +195,7 @@ def check_template(container: Container, variable: str | None, part: Part) -> No
         try:
             parse_template(part.selector)
         except TemplateError as error:
-            raise Refused(f"{name_variable(container, variable)}: {part.source.path}: {error}") from None
+            raise Refused(f"{name_variable(container, variable)}: {part.source.path}: {escape(str(error))}") from None
 
 
 def has_blank_key(part: Part) -> bool:

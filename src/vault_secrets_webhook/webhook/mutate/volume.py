@@ -12,7 +12,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.values import show
+from vault_secrets_webhook.webhook.message import show
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import bcrypt
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import digest, masterpassword
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 
 @pytest.mark.parametrize("has_openssl", [True, False])

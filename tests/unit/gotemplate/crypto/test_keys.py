@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto.curves import CURVES
 from vault_secrets_webhook.gotemplate.crypto.keys import read_private_key
 from vault_secrets_webhook.gotemplate.crypto.pem import decode_pem, encode_pem
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

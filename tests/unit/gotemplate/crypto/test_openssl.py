@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import openssl
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 
 blocks = st.integers(0, 40).flatmap(lambda count: st.binary(min_size=16 * count, max_size=16 * count))
 

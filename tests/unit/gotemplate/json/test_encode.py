@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.json import marshal, unmarshal
 from vault_secrets_webhook.gotemplate.json.numbers import is_number
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError

@@ -79,6 +79,7 @@ def test_folding_is_closed() -> None:
     assert list_members(whole) == set(orbits)
 
 
+@pytest.mark.skipif(unicodedata.unidata_version > "15.0.0", reason="this Python's Unicode is newer than Go's")
 @pytest.mark.parametrize("name", sorted(CATEGORIES))
 def test_category_is_python_s(name: str) -> None:
     members = list_members(find_unicode_class(name) or ())

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
+from vault_secrets_webhook.gotemplate.fmt.layout import find_layout
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.semver import VersionPointer, holds, parse_constraints, parse_version
 from vault_secrets_webhook.gotemplate.semver.version import Version, compare_prereleases
@@ -68,5 +69,6 @@ def test_words_that_are_missing_are_empty() -> None:
 def test_fields_for_printf() -> None:
     pointer = VersionPointer(parse_version(b"v1.2.3-b+m"))
     fields = {"major": 1, "minor": 2, "patch": 3, "pre": b"b", "metadata": b"m", "original": b"v1.2.3-b+m"}
-    assert pointer.go_layout == fields
-    assert [type(pointer.go_layout[name]).__name__ for name in fields] == ["Uint64"] * 3 + ["bytes"] * 3
+    layout = find_layout(pointer)
+    assert layout == fields
+    assert [type(layout[name]).__name__ for name in fields] == ["Uint64"] * 3 + ["bytes"] * 3

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig import SPRIG, dates
 from vault_secrets_webhook.gotemplate.time.civil import UNIX_EPOCH

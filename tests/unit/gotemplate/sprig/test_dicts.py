@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig.dicts import FUNCTIONS
 from vault_secrets_webhook.gotemplate.sprig.merge import merge_all

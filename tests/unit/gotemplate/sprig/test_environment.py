@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate import TemplateError, render
-from vault_secrets_webhook.gotemplate.functions import Function, FunctionError
+from vault_secrets_webhook.gotemplate.functions import Function
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig.environment import (
     ACCESSOR,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate import render
-from vault_secrets_webhook.gotemplate.functions import FunctionError
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig import random
 

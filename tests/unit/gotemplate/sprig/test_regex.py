@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from vault_secrets_webhook.gotemplate.functions import Function, FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig import MODULES, SPRIG
 from vault_secrets_webhook.gotemplate.sprig.regex import FUNCTIONS
 from vault_secrets_webhook.gotemplate.values import Slice, find_type
+
+if TYPE_CHECKING:
+    from vault_secrets_webhook.gotemplate.functions import Function
 
 NAMES = MODULES["regex"].split()
 TAKING_PATTERNS = [name for name in NAMES if name != "regexQuoteMeta"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import OUTPUT_LIMIT, Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig import strings, wrapping
 from vault_secrets_webhook.gotemplate.sprig.text import make_text, make_texts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.limits import Budget, LimitError
 from vault_secrets_webhook.gotemplate.sprig import paths, url
 from vault_secrets_webhook.gotemplate.sprig.addresses import AddressError, check_address

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.gotemplate.time.zonefile import CENTRAL_EUROPE, make_zone_file
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.time import database
 from vault_secrets_webhook.gotemplate.time.database import load_local_table, load_location
 from vault_secrets_webhook.gotemplate.time.location import LOCAL, UTC
@@ -133,42 +132,3 @@ def test_large_file(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_zoneinfo_goes_first(machine: Path) -> None:
     environ = {b"ZONEINFO": bytes(machine / "second")}
     assert load_location(b"Europe/Paris", environ).find_period(SUMMER).zone.name == b"JST"
-
-
-@pytest.mark.usefixtures("machine")
-def test_zip_files(tmp_path: Path) -> None:
-    path = tmp_path / "zones.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("Other", PARIS)
-        archive.writestr("Europe/Paris", TOKYO)
-        archive.writestr("Squeezed", PARIS * 9, zipfile.ZIP_DEFLATED)
-    environ = {b"ZONEINFO": bytes(path)}
-    assert load_location(b"Europe/Paris", environ).find_period(SUMMER).zone.name == b"JST"
-    assert load_location(b"Other", environ).find_period(SUMMER).zone.name == b"CEST"
-    assert load_location(b"Asia/Tokyo", environ).find_period(SUMMER).zone.name == b"JST"  # from the second directory
-    with pytest.raises(FunctionError, match=r"^unsupported compression for Squeezed in .*/zones\.zip$"):
-        load_location(b"Squeezed", environ)
-    with pytest.raises(FunctionError, match=r"^unknown time zone Mars/Base$"):
-        load_location(b"Mars/Base", environ)
-
-
-@pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize("data", [b"", b"PK", b"PK\5\6" + bytes(17), bytes(22)], ids=["empty", "cut", "short", "zeros"])
-def test_corrupt_zip_files(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "zones.zip"
-    path.write_bytes(data)
-    with pytest.raises(FunctionError, match=r"^corrupt zip file .*/zones\.zip$"):
-        load_location(b"Mars/Base", {b"ZONEINFO": bytes(path)})
-
-
-@pytest.mark.usefixtures("machine")
-def test_installation_of_go(tmp_path: Path) -> None:
-    path = tmp_path / "go/lib/time/zoneinfo.zip"
-    path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("Mars/Base", TOKYO)
-        archive.writestr("Europe/Paris", TOKYO)
-    environ = {b"GOROOT": bytes(tmp_path / "go")}
-    assert load_location(b"Mars/Base", environ).find_period(SUMMER).zone.name == b"JST"
-    assert load_location(b"Europe/Paris", environ).find_period(SUMMER).zone.name == b"CEST"
-    assert load_local_table({**environ, b"TZ": b"Mars/Base"}).name == b"Mars/Base"

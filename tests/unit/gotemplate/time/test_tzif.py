@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.gotemplate.time.zonefile import CENTRAL_EUROPE, ZoneEntry, make_zone_file
-from vault_secrets_webhook.gotemplate.functions import FunctionError
+from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.time.tzif import read_table
 
 ZONES: list[ZoneEntry] = [(-1_800, 0, 0), (3_600, 1, 4)]
