@@ -1,7 +1,7 @@
 // Command gotemplate-oracle answers what real Go makes of templates: text/template with the functions of Sprig v3.
 //
 // It reads cases from standard input, one JSON object a line, and writes one JSON object a line to standard output, in
-// the same order. `go run . -versions` names the releases of Go and Sprig that answer. See README.md for the members.
+// the same order. `go run . -versions` names the releases of Go and Sprig that answer. The members are those of testCase and answer.
 package main
 
 import (
