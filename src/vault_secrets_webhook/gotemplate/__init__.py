@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .functions import FunctionSet
+    from .functions import Function, FunctionSet
 
 __all__ = ["Number", "Template", "TemplateError", "render", "render_bytes"]
 
@@ -88,7 +88,7 @@ class Template:
         """Parse the text. Raises TemplateError."""
         if missingkey not in MISSING_KEYS:
             raise TemplateError(f"unrecognized option: missingkey={missingkey}")
-        self.functions = find_sprig() if functions is None else functions
+        self.functions = LazySprig() if functions is None else functions
         self.missingkey = missingkey
         self.name, self.text, left, right = map(clean, (name, text, *delims))
         test = FunctionTest(self.functions)
@@ -117,10 +117,22 @@ def clean(text: str) -> str:
     return text if text.isascii() else decode(encode(text))
 
 
-def find_sprig() -> FunctionSet:
-    from .sprig import SPRIG
+class LazySprig:
+    """The functions of Sprig; not even the table of their names is imported before a template names a function."""
 
-    return SPRIG
+    __slots__ = ()
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a function."""
+        from .sprig import SPRIG
+
+        return name in SPRIG
+
+    def get(self, name: str) -> Function | None:
+        """Give the function of that name, or None."""
+        from .sprig import SPRIG
+
+        return SPRIG.get(name)
 
 
 class FunctionTest:

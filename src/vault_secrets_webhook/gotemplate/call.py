@@ -77,6 +77,10 @@ def find_function(execution: Execution, name: str) -> tuple[Function, bool]:
     return found
 
 
+# Results of these types are what was there before, such as an element, or are counted by who makes them.
+UNCOUNTED = (REFLECT_VALUE, ANY)
+
+
 def adapt(name: str, given: Callable[..., object]) -> Function:
     """Make a function of a bare callable: it takes any arguments, and knows Python's values and exceptions alone."""
     from .data import convert, restore
@@ -144,7 +148,7 @@ def call_checked(
     try:
         budget.spend_steps(function.cost + estimate_cost(values))
         result = function.call(budget, *values) if function.is_metered else function.call(*values)
-        if function.result is not REFLECT_VALUE:  # those give what was there before
+        if function.result not in UNCOUNTED and not any(result is value for value in values):
             budget.count_result(result)
     except SignatureError as error:
         raise execution.make_error(str(error)) from None

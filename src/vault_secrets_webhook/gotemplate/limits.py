@@ -11,7 +11,8 @@ from vault_secrets_webhook.errors import FunctionError
 
 OUTPUT_LIMIT = 16 << 20  # bytes of the output, and of any one string
 MEMORY_LIMIT = 64 << 20  # bytes of everything that functions give back
-ELEMENT_SIZE = 64  # bytes that an element of a list or map is counted as
+ELEMENT_SIZE = 64  # bytes that a new element of a list or map is counted as
+PLACE_SIZE = 8  # bytes that the place of an element is counted as which was there before
 STEP_LIMIT = 5_000_000
 DEPTH_LIMIT = 100_000  # templates that are executed within templates, as in Go
 
@@ -64,4 +65,4 @@ class Budget:
         if isinstance(value, bytes):
             self.reserve(len(value))
         elif isinstance(value, list | dict):
-            self.reserve_elements(len(value))
+            self.spend_memory(len(value) * PLACE_SIZE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vault_secrets_webhook.gotemplate.limits import ELEMENT_SIZE, OUTPUT_LIMIT, Budget, LimitError
+from vault_secrets_webhook.gotemplate import render
+from vault_secrets_webhook.gotemplate.limits import ELEMENT_SIZE, OUTPUT_LIMIT, PLACE_SIZE, Budget, LimitError
 
 STEPS = "^the template takes more than 10 steps$"
 MEMORY = "^the template makes more than 1 MiB of values$"
@@ -39,8 +40,8 @@ def test_one_string_is_no_larger_than_the_output() -> None:
     ("value", "size"),
     [
         (b"abc", 3),
-        ([1, 2], 2 * ELEMENT_SIZE),
-        ({b"a": 1}, ELEMENT_SIZE),
+        ([1, 2], 2 * PLACE_SIZE),
+        ({b"a": 1}, PLACE_SIZE),
         (5, 0),
         (None, 0),
     ],
@@ -49,3 +50,17 @@ def test_results_are_counted_by_their_size(value: object, size: int) -> None:
     budget = Budget(memory=1000)
     budget.count_result(value)
     assert budget.memory == 1000 - size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{$d := dict}}{{range 2000}}{{$_ := set $d (print .) .}}{{end}}{{len $d}}",
+        "{{$l := until 2000}}{{range 2000}}{{$l = default list $l}}{{end}}{{len $l}}",
+        "{{$d := dict `l` (until 2000)}}{{range 2000}}{{$_ := get $d `l`}}{{end}}{{len $d.l}}",
+        "{{$l := list}}{{range 2000}}{{$l = append $l .}}{{end}}{{len $l}}",
+    ],
+    ids=["set", "default", "get", "append"],
+)
+def test_what_was_there_before_is_not_counted_again(text: str) -> None:
+    assert render(text, None) == "2000"

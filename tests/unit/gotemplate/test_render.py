@@ -12,7 +12,7 @@ from vault_secrets_webhook.gotemplate import Number, Template, TemplateError, re
 from vault_secrets_webhook.gotemplate.functions import Function
 
 PACKAGE = "vault_secrets_webhook.gotemplate"
-PLAIN = {"data", "exec", "expression", "functions", "lex", "limits", "node", "parse", "pipeline", "sprig", "values"}
+PLAIN = {"data", "exec", "expression", "lex", "limits", "node", "parse", "pipeline", "values"}
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,12 @@ def list_imports(template: str) -> tuple[set[str], str]:
         pytest.param("x ${.user}", set(), id="field"),
         pytest.param("${.port}", set(), id="number"),
         pytest.param("${if .none}${else}${range $i, $x := .list}${end}${end}", set(), id="control"),
-        pytest.param("${if false}${upper .user}${end}", set(), id="sprig-not-called"),
-        pytest.param("${.user | urlquery}", {"call", "funcs", "escape"}, id="urlquery"),
-        pytest.param("${if len .user | not}${end}", {"call", "funcs"}, id="len"),
-        pytest.param("${if eq .user `u`}${end}", {"call", "funcs", "compare"}, id="eq"),
+        pytest.param("${if false}${upper .user}${end}", {"functions", "sprig"}, id="sprig-not-called"),
+        pytest.param("${.user | urlquery}", {"call", "escape", "funcs", "functions", "sprig"}, id="urlquery"),
+        pytest.param("${if len .user | not}${end}", {"call", "funcs", "functions", "sprig"}, id="len"),
+        pytest.param(
+            "${if eq .user `u`}${end}", {"call", "compare", "funcs", "functions", "sprig", "unquote"}, id="eq"
+        ),
     ],
 )
 def test_imports_what_is_used(template: str, allowed: set[str]) -> None:

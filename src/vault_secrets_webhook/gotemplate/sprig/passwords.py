@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.gotemplate.sprig import Entry
 
 # Steps: with some 80,000 a second, what a template may have lasts for a minute.
-CRYPT_COST, BCRYPT_COST, SCRYPT_COST = 20_000, 2_000_000, 40_000
+CRYPT_COST, BCRYPT_COST, SCRYPT_COST = 20_000, 2_000_000, 100_000
 KEY_SIZE, BLOCK = 32, 16
 STEP_SIZE = 4096  # bytes that are encrypted or digested in the time of a step
 

@@ -60,7 +60,7 @@ def test_hashes_of_a_template_are_counted(monkeypatch: pytest.MonkeyPatch, is_li
 def test_derived_passwords_of_a_template_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masterpassword, "derive_password", lambda *_: b"")
     budget = Budget()
-    for _ in range(125):
+    for _ in range(50):
         passwords.derive_password(budget, 1, b"pin", b"", b"", b"")
     with pytest.raises(LimitError):
         passwords.derive_password(budget, 1, b"pin", b"", b"", b"")
