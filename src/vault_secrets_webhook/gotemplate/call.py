@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
     from .exec import Execution
     from .expression import Args
+    from .limits import Budget
     from .node import Node
     from .values import Method, Type
 
 SHORT_CIRCUITS = frozenset(("and", "or"))  # builtins that do not evaluate all of their arguments
 CONSTANTS = frozenset((BoolNode, NumberNode, StringNode))
 SIZE_A_STEP = 16  # bytes or elements of the arguments of functions
+# Results of these types are what was there before, such as an element, or are counted by who makes them.
+UNCOUNTED = (REFLECT_VALUE, ANY)
 LEFT_OUT = "(its words are left out here: they may quote a secret)"
 
 
@@ -77,23 +80,21 @@ def find_function(execution: Execution, name: str) -> tuple[Function, bool]:
     return found
 
 
-# Results of these types are what was there before, such as an element, or are counted by who makes them.
-UNCOUNTED = (REFLECT_VALUE, ANY)
-
-
 def adapt(name: str, given: Callable[..., object]) -> Function:
     """Make a function of a bare callable: it takes any arguments, and knows Python's values and exceptions alone."""
     from .data import convert, restore
 
-    def call(*values: object) -> object:
+    def call(budget: Budget, *values: object) -> object:
         try:
-            return convert(given(*map(restore, values)))
+            result = convert(given(*map(restore, values)))
         except (FunctionError, TemplateError, MemoryError, RecursionError):
             raise
         except Exception as error:  # what a function of Go would return as its error, or panic with
             raise FunctionError(str(error)) from error
+        budget.count_result(result)
+        return result
 
-    return Function(name, "...interface {} -> interface {}", call)
+    return Function(name, "budget, ...interface {} -> interface {}", call)
 
 
 def call_method(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vault_secrets_webhook.gotemplate import render
+from vault_secrets_webhook.gotemplate import TemplateError, render
 from vault_secrets_webhook.gotemplate.limits import ELEMENT_SIZE, OUTPUT_LIMIT, PLACE_SIZE, Budget, LimitError
 
 STEPS = "^the template takes more than 10 steps$"
@@ -50,6 +50,17 @@ def test_results_are_counted_by_their_size(value: object, size: int) -> None:
     budget = Budget(memory=1000)
     budget.count_result(value)
     assert budget.memory == 1000 - size
+
+
+def test_parts_of_lists_are_counted() -> None:
+    text = "{{$l := until 9000}}{{$m := list}}{{range 1000}}{{$m = append $m (slice $l 0 9000)}}{{end}}{{len $m}}"
+    with pytest.raises(TemplateError, match="the template makes more than 64 MiB of values"):
+        render(text, None)
+
+
+def test_results_of_callables_are_counted() -> None:
+    with pytest.raises(TemplateError, match="error calling make: the template makes more than 64 MiB of values"):
+        render("{{range 9}}{{$x := make}}{{end}}", None, functions={"make": lambda: "x" * (8 << 20)})
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def contains(budget: Budget, value: object, values: object) -> bool:
     return value in Members(budget, read_items(values, "Cannot find has on type "))
 
 
-def cut(values: object, *indices: object) -> object:
+def cut(budget: Budget, values: object, *indices: object) -> object:
     """Give the items from one index to before another, in a slice of the same type; nil of an empty slice.
 
     Raises FunctionError for indices beyond the slice. (Go allows those within the memory that a slice happens to own.)
@@ -145,6 +145,7 @@ def cut(values: object, *indices: object) -> object:
     if not 0 <= start <= end <= len(items):
         raise FunctionError("reflect.Value.Slice: slice index out of bounds", is_constant=True)
     part = items[start:end]
+    budget.count_result(part)
     return Slice(values.go_type, part) if isinstance(values, Slice) else part
 
 
@@ -191,7 +192,7 @@ FUNCTIONS: dict[str, Entry] = {
         ("initial mustInitial", ("interface {} -> []interface {}", drop_last)),
         ("has mustHas", ("budget, interface {}, interface {} -> bool", contains)),
         ("reverse mustReverse", ("interface {} -> []interface {}", reverse)),
-        ("slice mustSlice", ("interface {}, ...interface {} -> interface {}", cut)),
+        ("slice mustSlice", ("budget, interface {}, ...interface {} -> interface {}", cut)),
         ("uniq mustUniq", ("budget, interface {} -> []interface {}", drop_repeated)),
         ("without mustWithout", ("budget, interface {}, ...interface {} -> []interface {}", drop_values)),
     )
