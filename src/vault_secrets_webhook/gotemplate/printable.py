@@ -9,7 +9,7 @@ Source: package strconv, `IsPrint`, of Go 1.26 (Unicode 15.0.0), asked for every
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from _bisect import bisect_right  # what `bisect` has, without a module more
 
 # The lengths, in hexadecimal, of the runs of code points that are not printable and printable, alternately, from U+0000.
 RUNS = (

@@ -371,4 +371,4 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text).encode()

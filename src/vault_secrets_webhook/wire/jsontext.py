@@ -45,17 +45,22 @@ SCAN = make_scanner(ScannerSettings())  # type: ignore[arg-type] # any object wi
 def loads(data: bytes) -> JSON:
     """Read a JSON document. Raises ValueError (also for what is not UTF-8, and for one nested too deep)."""
     text = data.decode("utf-8")
-    start = len(text) - len(text.lstrip(WHITESPACE))
-    try:
-        value, end = SCAN(text, start)
-    except (StopIteration, SystemError):
-        # The scanner looks for the class JSONDecodeError only where `json` was imported; elsewhere it fails bare.
-        raise ValueError("this is not a JSON document") from None
-    except RecursionError:
-        raise ValueError("the JSON document is nested too deep") from None
+    value, end = read_value(text, len(text) - len(text.lstrip(WHITESPACE)))
     if text[end:].strip(WHITESPACE):
         raise ValueError("text follows the JSON document")
-    return value  # type: ignore[no-any-return] # the scanner's stub says Any
+    return value
+
+
+def read_value(text: str, start: int) -> tuple[JSON, int]:
+    """Read the value that starts there, and tell where it ends. Raises ValueError."""
+    try:
+        return SCAN(text, start)
+    except (StopIteration, SystemError, ImportError):
+        # The scanner takes the class of its errors from `json`: not imported it fails bare, up to Python 3.12, or
+        # imports it, which the static executable has not.
+        raise ValueError("check its quotes, commas and braces") from None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def dumps(value: JSON) -> str:

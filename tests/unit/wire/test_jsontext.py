@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +77,28 @@ BAD: list[tuple[str, bytes]] = [
 def test_no_json(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         loads(data)
+
+
+WITHOUT_JSON = """
+import sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["json"] = None  # as if it were not there
+from vault_secrets_webhook.wire.jsontext import read_value
+for text in ('{"a": 1.50} x', '{"a": 1', '{a: 1}', "[1,]", '{"a": NaN}', '"x', "", "[" * 200_000):
+    try:
+        print(read_value(text, 0))
+    except ValueError as error:
+        print(error)
+assert "re" not in sys.modules
+"""
+
+
+def test_the_package_json_is_not_needed_for_errors_either() -> None:
+    sources = Path(__file__).parents[3] / "src"
+    command = [sys.executable, "-I", "-S", "-c", WITHOUT_JSON, str(sources)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    vague = "check its quotes, commas and braces"
+    assert lines == ["({'a': '1.50'}, 11)", vague, vague, vague, "NaN is not JSON", vague, vague, "nested too deep"]
 
 
 VALUES = st.recursive(

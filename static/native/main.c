@@ -1,0 +1,110 @@
+/* The entry point of the static vault-env: an interpreter that runs one frozen program and cannot run another.
+ *
+ * Nothing outside of the executable decides what runs: no PYTHON* variable is read, no path is searched, no `site` or
+ * `.pth` file is loaded, options belong to vault-env, and compiler.c leaves nothing that turns text into code.
+ *
+ * Source: PEP 587 (initialization configuration), https://docs.python.org/3/c-api/init_config.html.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "native.h"
+
+#define PROGRAM "vault_secrets_webhook.vaultenv.__main__"
+
+static const int FAILED = 1;
+
+/* Signals whose default would end us in the middle of a write; the application gets them as we did (process.c). */
+static const int HELD_SIGNALS[] = {SIGPIPE, SIGXFSZ};
+
+static void
+hold_signals(void)
+{
+    for (size_t i = 0; i < sizeof HELD_SIGNALS / sizeof *HELD_SIGNALS; i++) {
+        struct sigaction before, ignoring = {.sa_handler = SIG_IGN};
+        if (sigaction(HELD_SIGNALS[i], &ignoring, &before) == 0 && before.sa_handler == SIG_IGN) {
+            vaultenv_remember_ignored(HELD_SIGNALS[i]);
+        }
+    }
+}
+
+static PyStatus
+start_interpreter(int argc, char **argv)
+{
+    PyPreConfig preconfig;
+    PyPreConfig_InitIsolatedConfig(&preconfig);
+    preconfig.utf8_mode = 1;
+    preconfig.configure_locale = 0;
+    PyStatus status = Py_PreInitialize(&preconfig);
+    if (PyStatus_Exception(status)) {
+        return status;
+    }
+    PyConfig config;
+    PyConfig_InitIsolatedConfig(&config);
+    config.site_import = 0;
+    config.optimization_level = 2;
+    config.write_bytecode = 0;
+    config.module_search_paths_set = 1; /* to none */
+    status = PyConfig_SetBytesArgv(&config, argc, argv);
+    if (!PyStatus_Exception(status)) {
+        status = Py_InitializeFromConfig(&config);
+    }
+    PyConfig_Clear(&config);
+    return status;
+}
+
+/* Leave importers for built-in and frozen modules only. */
+static int
+close_file_system(void)
+{
+    PyObject *finders = PySys_GetObject("meta_path"), *hooks = PySys_GetObject("path_hooks");
+    if (finders == NULL || hooks == NULL || PyList_GET_SIZE(finders) < 2) {
+        return -1;
+    }
+    if (PyList_SetSlice(finders, 2, PyList_GET_SIZE(finders), NULL) < 0) {
+        return -1;
+    }
+    return PyList_SetSlice(hooks, 0, PyList_GET_SIZE(hooks), NULL);
+}
+
+/* Give the exit code, or -1 with an exception set. Returns only if no application was started. */
+static int
+run_program(void)
+{
+    PyObject *program = PyImport_ImportModule(PROGRAM);
+    if (program == NULL) {
+        return -1;
+    }
+    if (PyDict_SetItemString(PyImport_GetModuleDict(), "__main__", program) < 0) {
+        return -1;
+    }
+    PyObject *argv = PySys_GetObject("argv");
+    PyObject *arguments = argv == NULL ? NULL : PyList_GetSlice(argv, 1, PyList_GET_SIZE(argv));
+    PyObject *code = arguments == NULL ? NULL : PyObject_CallMethod(program, "run", "O", arguments);
+    return code == NULL ? -1 : (int)PyLong_AsLong(code);
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+    vaultenv_remember_entries(envp);
+    hold_signals();
+    PyStatus status = start_interpreter(argc, argv);
+    if (PyStatus_Exception(status)) {
+        fprintf(stderr, "vault-env: cannot be started: %s\n", status.err_msg ? status.err_msg : "no reason is known");
+        return FAILED;
+    }
+    int code = close_file_system() < 0 ? -1 : run_program();
+    if (code < 0) {
+        /* Only the kind: the text of an unforeseen error may hold anything, also a secret. */
+        PyObject *kind = PyErr_Occurred();
+        fprintf(stderr, "vault-env: internal error: %s\n", kind ? ((PyTypeObject *)kind)->tp_name : "no exception");
+        code = FAILED;
+    }
+    /* Without the interpreter's finalization: the kernel takes everything back at once. */
+    _exit(code);
+}
