@@ -1,4 +1,4 @@
-"""Any pod: the patch applies, a second pass changes nothing, the rest survives, and only Refused is raised."""
+"""Any pod, however vault-env is delivered: the patch applies, a second pass changes nothing, the rest survives, and only Refused is raised."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from hypothesis import strategies as st
 from tests.fakes.cluster import FakeCluster, apply, mutate
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX, TABLE
-from vault_secrets_webhook.webhook.mutate.container import EXECUTABLES
+from vault_secrets_webhook.webhook.mutate.container import EXECUTABLES, RESERVED
 from vault_secrets_webhook.webhook.mutate.environment import NAMES
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+from vault_secrets_webhook.webhook.mutate.volume import normalize_path
 
 EXE = "/vault/vault-env"
+SOURCE = "/usr/local/bin/vault-env"
+COPYING = ["sh", "-c", f"cp {SOURCE} /vault/"]
+OUR_IMAGE = "vault-env:1"
+MEDIA, WAYS = ["Memory", "Disk", "Image"], ["shell", "self"]
+environs = st.sampled_from(
+    [
+        {"VAULT_ENV_IMAGE": OUR_IMAGE, "VAULT_ENV_VOLUME_MEDIUM": medium, "VAULT_ENV_COPY": way}
+        for medium in MEDIA
+        for way in WAYS
+    ]
+)
 CLUSTER = FakeCluster(
     secrets={"refs": {"a": b"vault:a#b", "b": b"x"}, "plain": {"a": b"x"}},
     config_maps={"refs": {"a": "${vault:a#b}"}, "plain": {"a": "x"}},
@@ -44,8 +56,10 @@ unknown = st.dictionaries(
     st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), st.lists, max_leaves=4),
     max_size=2,
 )
-words = st.sampled_from(["app", "sh", "-c", "$(X)", "cp /usr/local/bin/vault-env /vault/", EXE])
-commands = st.lists(words, min_size=1, max_size=3)
+words = st.sampled_from(["app", "sh", "-c", "$(X)", f"cp {SOURCE} /vault/", EXE, "copy", "--", "-h"])
+commands = st.lists(words, min_size=1, max_size=3) | st.sampled_from(
+    [COPYING, [SOURCE, "copy", "/vault/"], [SOURCE, "copy", "/vault/", "/vault/x"], [SOURCE, "copy", "/other/"]]
+)
 
 
 def part(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -62,7 +76,9 @@ variables = part(
 )
 mounts = part(
     {"name": st.sampled_from(["vault-env", "vault-tls", "data"])},
-    mountPath=st.sampled_from(["/data", "/vault/x", "/vault/x.json", "/vaults", "/vault-env/x"]),
+    mountPath=st.sampled_from(
+        ["/data", "/vault/x", "/vault/x.json", "/vault/secrets", "/vault/tls/", "/vaults", "/vault-env/x", "/vault"]
+    ),
     subPath=st.sampled_from(["", "x"]),
 )
 handlers = part({}, exec=part({}, command=commands))
@@ -79,7 +95,10 @@ containers = part(
     livenessProbe=handlers,
     lifecycle=part({}, preStop=handlers),
 )
-volumes = part({"name": st.sampled_from(["vault-env", "vault-tls", "vault-env-tls", "data"])})
+volumes = part(
+    {"name": st.sampled_from(["vault-env", "vault-tls", "vault-env-tls", "data"])},
+    image=part({}, reference=st.sampled_from([OUR_IMAGE, "other"])),
+)
 pod_annotations = st.dictionaries(
     st.sampled_from([PREFIX + row.suffix for row in TABLE] + [PREFIX + "nonsense", INJECTED, "a/b"]),
     st.sampled_from(["true", "false", "app", "5", "10s", "secret/data/a", "vault-ca", "data:token", "Always"]),
@@ -91,6 +110,7 @@ pod_annotations = st.dictionaries(
         PREFIX + "vault-tls-secret": st.just("vault-ca"),
         PREFIX + "token-auth-mount": st.just("data:token"),
         PREFIX + "mutate-probes": st.just("true"),
+        PREFIX + "vault-env-image": st.sampled_from([OUR_IMAGE, "other"]),
         INJECTED: st.just("app"),
     },
 )
@@ -99,7 +119,7 @@ pods = part(
         "spec": part(
             {"containers": st.lists(containers, min_size=1, max_size=3)},
             initContainers=st.lists(containers, max_size=2),
-            volumes=st.lists(volumes, max_size=3),
+            volumes=st.lists(volumes, max_size=3, unique_by=lambda volume: volume["name"]),
             serviceAccountName=st.just("shop"),
             securityContext=part({}, runAsUser=st.integers(0, 5), runAsNonRoot=st.booleans()),
             resources=part({}, limits=st.dictionaries(st.sampled_from(["cpu", "memory"]), st.just("1"))),
@@ -114,23 +134,77 @@ def every_container(pod: Any) -> list[Any]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pods)
-def test_the_patch_applies_and_a_second_pass_changes_nothing(pod: Any) -> None:
+@given(pods, environs)
+def test_the_patch_applies_and_a_second_pass_changes_nothing(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
-        mutation = mutate(pod, CLUSTER)
+        mutation = mutate(pod, CLUSTER, environ)
         assert bool(mutation.patch) == bool(mutation.injected) == (mutation.reason == "injected")
         result = apply(pod, mutation)
-        again = mutate(result, CLUSTER)
+        again = mutate(result, CLUSTER, environ)
         assert again.patch == []
         assert again.reason in {"already-injected", mutation.reason}
 
 
 @settings(max_examples=200, deadline=None)
-@given(pods)
-def test_what_is_not_ours_survives(pod: Any) -> None:
+@given(pods, containers, st.booleans(), environs)
+def test_a_container_that_comes_in_between_is_the_only_one_changed(
+    pod: Any, added: Any, is_init: bool, environ: dict[str, str]
+) -> None:
     with contextlib.suppress(Refused):
-        result = apply(pod, mutate(pod, CLUSTER))
+        once = apply(pod, mutate(pod, CLUSTER, environ))
+        kind = "initContainers" if is_init else "containers"
+        between = copy.deepcopy(once)
+        between["spec"][kind] = [added, *(once["spec"].get(kind) or ())]
+        twice = apply(between, mutate(between, CLUSTER, environ))
+        assert mutate(twice, CLUSTER, environ).patch == []
+        known = [one for one in every_container(twice) if one in every_container(once)]
+        assert len(known) >= len(every_container(once))
+
+
+@settings(max_examples=200, deadline=None)
+@given(pods, environs)
+def test_what_is_not_ours_survives(pod: Any, environ: dict[str, str]) -> None:
+    with contextlib.suppress(Refused):
+        result = apply(pod, mutate(pod, CLUSTER, environ))
         assert strip(result, pod) == without_replaced(pod)
+
+
+@settings(max_examples=400, deadline=None)
+@given(pods, environs)
+def test_a_wrapped_container_finds_the_executable(pod: Any, environ: dict[str, str]) -> None:
+    with contextlib.suppress(Refused):
+        result = apply(pod, mutate(pod, CLUSTER, environ))
+        old_ones = every_container(pod)
+        for new, old in zip(every_container(result)[-len(old_ones) :], old_ones, strict=True):
+            if new["command"] != old["command"]:
+                assert finds_executable(result, new)
+
+
+def finds_executable(pod: Any, container: Any) -> bool:
+    """Tell whether `/vault/vault-env` is there when the container starts: in the image, or copied before."""
+    mount = find_mount(container)
+    volume = next(one for one in pod["spec"]["volumes"] if one["name"] == mount["name"])
+    image = volume.get("image")
+    if image and mount.get("subPath"):
+        needed = {normalize_path(one.get("mountPath") or "") for one in container["volumeMounts"]}
+        assert {path for path in needed if path.startswith("/vault/")} <= {"/vault/tls", "/vault/secrets"}
+        return bool(image["reference"] == OUR_IMAGE and mount["subPath"] == "usr/local/bin" and mount["readOnly"])
+    init_containers = pod["spec"].get("initContainers") or []
+    turn = next((index for index, one in enumerate(init_containers) if one is container), len(init_containers))
+    return not mount.get("subPath") and any(
+        copies_executable(one["command"]) and find_mount(one).get("name") == volume["name"]
+        for one in init_containers[:turn]
+    )
+
+
+def copies_executable(command: list[str]) -> bool:
+    return command[:3] == [SOURCE, "copy", "/vault/"] or " ".join(command).startswith(" ".join(COPYING))
+
+
+def find_mount(container: Any) -> Any:
+    """Give what the container has at `/vault`, empty when there is nothing."""
+    mounts = container.get("volumeMounts") or ()
+    return next((one for one in mounts if normalize_path(one.get("mountPath") or "") == "/vault"), {})
 
 
 def strip(result: Any, pod: Any) -> Any:
@@ -147,7 +221,8 @@ def strip(result: Any, pod: Any) -> Any:
         restore(new, old, "volumeMounts", (new.get("volumeMounts") or [])[: len(old.get("volumeMounts") or [])])
         if new["command"] != old["command"]:
             assert new["command"] == [EXE]
-            assert new["args"] == [*old["command"], *(old.get("args") or [])]
+            protection = ["--"] if old["command"][0] in RESERVED else []
+            assert new["args"] == [*protection, *old["command"], *(old.get("args") or [])]
         for key in ("command", "args", "livenessProbe", "lifecycle"):
             restore(new, old, key, old.get(key))
     restore_annotations(result, pod)
@@ -188,16 +263,16 @@ def without_replaced(pod: Any) -> Any:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pods)
-def test_every_reference_is_wrapped_once(pod: Any) -> None:
+@given(pods, environs)
+def test_every_reference_is_wrapped_once(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
-        mutation = mutate(pod, CLUSTER)
+        mutation = mutate(pod, CLUSTER, environ)
         result = apply(pod, mutation)
         old_ones = every_container(pod)
         for new, old in zip(every_container(result)[-len(old_ones) :], old_ones, strict=True):
             executables = [word for word in [*new["command"], *(new.get("args") or ())] if word in EXECUTABLES]
             refers = any((variable.get("value") or "").startswith("vault:") for variable in old["env"])
-            if refers and old["command"][0] != "sh":  # the copying ones run in a shell
+            if refers and old["command"][0] not in {"sh", SOURCE}:  # the copying ones start with these
                 assert executables
             if new["command"] != old["command"]:
                 assert old["command"][0] not in EXECUTABLES
@@ -210,10 +285,10 @@ def is_non_root(pod: Any, one: Any) -> bool:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pods)
-def test_injected_containers_are_non_root_where_all_others_are(pod: Any) -> None:
+@given(pods, environs)
+def test_injected_containers_are_non_root_where_all_others_are(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
-        result = apply(pod, mutate(pod, CLUSTER))
+        result = apply(pod, mutate(pod, CLUSTER, environ))
         if all(is_non_root(pod, one) for one in every_container(pod)):
             assert all(is_non_root(result, one) for one in every_container(result))
 

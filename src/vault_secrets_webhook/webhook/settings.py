@@ -15,7 +15,7 @@ from vault_secrets_webhook.goparse import parse_bool, parse_duration
 
 from .annotations import TABLE, Options, read_defaults
 from .policy import Policy, normalize_address, parse_addresses
-from .values import parse_log_level, parse_medium, parse_quantity, parse_text
+from .values import BY_ITSELF, IMAGE, parse_copying, parse_log_level, parse_medium, parse_quantity, parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How the process runs, `defaults` for what annotations may change, and the operator's `policy`.
 
-    Quantities are text as Kubernetes writes them; `vault_env_volume_medium` is `Memory`, or empty for the disk.
+    Quantities are text as Kubernetes writes them. `vault_env_copy` is `shell` or `self`; `vault_env_volume_medium` is
+    `Memory`, empty for the disk, or `Image` for no copy at all but the image itself as a volume.
     """
 
     listen_address: str
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vault_env_cpu_limit: str
     vault_env_memory_limit: str
     vault_env_log_server: str
+    vault_env_copy: str
     vault_env_volume_medium: str
     vault_env_volume_size_limit: str
     defaults: Options
@@ -52,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         fields = {variable.field: read_variable(variable, environ) for variable in VARIABLES}
         if bool(fields["tls_cert_file"]) != bool(fields["tls_private_key_file"]):
             raise ConfigurationError("TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together, or none of them")
+        check_image(fields, environ)
         defaults = read_defaults(environ)
         return Settings(**fields, defaults=defaults, policy=build_policy(environ, defaults))
 
@@ -81,7 +84,8 @@ VARIABLES = (
     Variable("VAULT_ENV_CPU_LIMIT", "vault_env_cpu_limit", "500m", parse_quantity, "CPU limit of copy-vault-env"),
     Variable("VAULT_ENV_MEMORY_LIMIT", "vault_env_memory_limit", "256Mi", parse_quantity, "memory limit of copy-vault-env"),
     Variable("VAULT_ENV_LOG_SERVER", "vault_env_log_server", "", parse_text, "syslog server that vault-env logs to"),
-    Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env is kept: Memory or Disk"),
+    Variable("VAULT_ENV_COPY", "vault_env_copy", "shell", parse_copying, "how copy-vault-env copies: shell (cp, from any image) or self (vault-env copies itself; needs the image of this project in VAULT_ENV_IMAGE)"),
+    Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env is kept: Memory, Disk, or Image for the image itself as a volume (needs the image of this project in VAULT_ENV_IMAGE)"),
     Variable("VAULT_ENV_VOLUME_SIZE_LIMIT", "vault_env_volume_size_limit", "64Mi", parse_quantity, "size limit of the volume with vault-env"),
 )  # fmt: skip
 # The same for the fields of Policy that an operator sets; the others come from the defaults of annotations.
@@ -112,6 +116,17 @@ def read_variable(variable: Variable, environ: Mapping[str, str]) -> Any:
         return variable.parse(text)
     except ValueError as error:
         raise ConfigurationError(f"{variable.name}: {error}") from None
+
+
+def check_image(fields: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Raise ConfigurationError when something is asked for that the default image, of Bank-Vaults, cannot do."""
+    needs = {
+        "VAULT_ENV_COPY=self": fields["vault_env_copy"] == BY_ITSELF,
+        "VAULT_ENV_VOLUME_MEDIUM=Image": fields["vault_env_volume_medium"] == IMAGE,
+    }
+    for setting, is_wanted in needs.items():
+        if is_wanted and not environ.get("VAULT_ENV_IMAGE"):
+            raise ConfigurationError(f"{setting} needs VAULT_ENV_IMAGE: name the image of this project's vault-env")
 
 
 def build_policy(environ: Mapping[str, str], defaults: Options) -> Policy:

@@ -31,7 +31,10 @@ PULL_POLICIES = {
     "Never": "Never",
     "never": "Never",
 }
-MEDIA = {"Memory": "Memory", "memory": "Memory", "Disk": "", "disk": ""}
+MEMORY, DISK, IMAGE = "Memory", "", "Image"  # the first two as `medium` of an emptyDir has them
+MEDIA = {"Memory": MEMORY, "memory": MEMORY, "Disk": DISK, "disk": DISK, "Image": IMAGE, "image": IMAGE}
+BY_SHELL, BY_ITSELF = "shell", "self"
+COPYING = {BY_SHELL: BY_SHELL, BY_ITSELF: BY_ITSELF}
 LARGEST_ID = (1 << 31) - 1  # `validation.IsValidUserID` of Kubernetes
 
 
@@ -46,8 +49,13 @@ def parse_pull_policy(text: str) -> str:
 
 
 def parse_medium(text: str) -> str:
-    """Read the medium of an emptyDir volume; the node's disk is the empty string, as in the API."""
-    return choose(MEDIA, text, "a volume medium of this version: write Memory or Disk")
+    """Read where the volume with vault-env is kept; the node's disk is the empty string, as in the API."""
+    return choose(MEDIA, text, "a volume medium: write Memory, Disk or Image")
+
+
+def parse_copying(text: str) -> str:
+    """Read how vault-env is copied."""
+    return choose(COPYING, text, "a way to copy vault-env: write shell or self")
 
 
 def parse_auth_method(text: str) -> str:

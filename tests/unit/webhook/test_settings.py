@@ -10,6 +10,8 @@ from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.policy import Policy
 from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, POLICY_VARIABLES, VARIABLES, Settings
 
+OWN_IMAGE = {"VAULT_ENV_IMAGE": "vault-env:1"}
+
 
 @pytest.mark.parametrize(
     ("environ", "field", "expected"),
@@ -32,6 +34,9 @@ from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, POLICY_VARIABL
         ({"VAULT_ENV_LOG_SERVER": "log:514"}, "vault_env_log_server", "log:514"),
         ({}, "vault_env_volume_medium", "Memory"),
         ({"VAULT_ENV_VOLUME_MEDIUM": "Disk"}, "vault_env_volume_medium", ""),
+        ({**OWN_IMAGE, "VAULT_ENV_VOLUME_MEDIUM": "Image"}, "vault_env_volume_medium", "Image"),
+        ({}, "vault_env_copy", "shell"),
+        ({**OWN_IMAGE, "VAULT_ENV_COPY": "self"}, "vault_env_copy", "self"),
         ({}, "vault_env_volume_size_limit", "64Mi"),
     ],
 )
@@ -63,7 +68,20 @@ def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
         ({"VAULT_ADDR_ALLOWLIST": "https://a,b"}, "VAULT_ADDR_ALLOWLIST: an address must be a URL"),
         ({"VAULT_ALLOW_PRIVATE_ADDR": "yes"}, "VAULT_ALLOW_PRIVATE_ADDR: 'yes' is not a boolean"),
         ({"VAULT_ENV_CPU_LIMIT": "half"}, "VAULT_ENV_CPU_LIMIT: 'half' is not a quantity"),
-        ({"VAULT_ENV_VOLUME_MEDIUM": "image"}, "VAULT_ENV_VOLUME_MEDIUM: 'image' is not a volume medium"),
+        (
+            {"VAULT_ENV_VOLUME_MEDIUM": "tmpfs"},
+            "VAULT_ENV_VOLUME_MEDIUM: 'tmpfs' is not a volume medium: write Memory, Disk or Image",
+        ),
+        (
+            {**OWN_IMAGE, "VAULT_ENV_COPY": "cp"},
+            "VAULT_ENV_COPY: 'cp' is not a way to copy vault-env: write shell or self",
+        ),
+        ({"VAULT_ENV_COPY": "self"}, "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE: name the image"),
+        (
+            {"VAULT_ENV_COPY": "self", "VAULT_ENV_IMAGE": ""},
+            "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE: name the image",
+        ),
+        ({"VAULT_ENV_VOLUME_MEDIUM": "image"}, "VAULT_ENV_VOLUME_MEDIUM=Image needs VAULT_ENV_IMAGE: name the image"),
         ({"TLS_CERT_FILE": "c"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
         ({"TLS_PRIVATE_KEY_FILE": "k"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
     ],

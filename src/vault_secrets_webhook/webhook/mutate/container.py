@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 # Ours, and those of the webhook that we may be installed beside during a migration.
 EXECUTABLES = frozenset((EXECUTABLE, "/vault/secret-init", "/bao/secret-init", "/aws/secret-init"))
 
+# First words that our vault-env takes for itself; after `--` it starts the command of that name. Only there, because
+# Bank-Vaults' vault-env, whose image may be in use, has no such words and would look for a command called `--`.
+END_OF_OPTIONS = "--"
+RESERVED = frozenset(("copy", "--version", "--help", "-h", END_OF_OPTIONS))
+
 NO_COMMAND = (
     "container {} has no command: write the image's ENTRYPOINT into `command` (and CMD into `args`), because this version"
     " does not look into images"
@@ -64,7 +69,7 @@ def wrap_command(patch: Patch, path: str, container: Container, *, is_forced: bo
         name = show(container.name or "")
         raise Refused((NO_COMMAND_OF_ANY if is_forced else NO_COMMAND).format(name))
     patch.replace(f"{path}/command", [EXECUTABLE])
-    patch.add(f"{path}/args", [*container.command, *(container.args or ())])
+    patch.add(f"{path}/args", [*protect(container.command), *container.command, *(container.args or ())])
 
 
 def wrap_handlers(patch: Patch, path: str, container: Container) -> None:
@@ -73,4 +78,10 @@ def wrap_handlers(patch: Patch, path: str, container: Container) -> None:
         handler = get_handler(container)
         command = handler.exec.command if handler and handler.exec else None
         if command and command[0] not in EXECUTABLES:
-            patch.add(f"{path}/{place}/exec/command/0", EXECUTABLE)
+            for index, word in enumerate((EXECUTABLE, *protect(command))):
+                patch.add(f"{path}/{place}/exec/command/{index}", word)
+
+
+def protect(command: list[str]) -> tuple[str, ...]:
+    """Give what must stand before a command so that vault-env starts it, whatever it is called."""
+    return (END_OF_OPTIONS,) if command[0] in RESERVED else ()

@@ -1,6 +1,7 @@
 """The init containers that we put before all others: they copy vault-env, and a token, into the shared volume.
 
-Their commands are fixed; what a pod's author chose comes in as an argument of the shell, never as part of its script.
+Their commands are fixed; what a pod's author chose comes in as an argument, never as part of a shell's script. A shell
+copies from any image that has one; from an image of this project, vault-env can copy itself.
 They pass the PodSecurity level `restricted` unless an annotation says otherwise
 (https://kubernetes.io/docs/concepts/security/pod-security-standards/).
 """
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import RUN_AS_NON_ROOT, RUN_AS_USER, TOKEN_AUTH_MOUNT
+from vault_secrets_webhook.webhook.values import BY_ITSELF
 
 from .spec import SecurityContext
 from .volume import FOLDER, TOKEN_FILE, find_free_name, normalize_path
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
     from .spec import Container, PodSpec
 
+IMAGE_FOLDER = "/usr/local/bin"  # of the executable, in its image
 COPY_EXECUTABLE_NAME = "copy-vault-env"
-COPY_EXECUTABLE = "cp /usr/local/bin/vault-env /vault/"
+COPY_EXECUTABLE = f"cp {IMAGE_FOLDER}/vault-env {FOLDER}/"
 COPY_EXECUTABLE_AND_MAKE_POINTS = COPY_EXECUTABLE + ' && mkdir -p "$@"'
+COPY_ITSELF = [IMAGE_FOLDER + "/vault-env", "copy", FOLDER + "/"]
 COPY_TOKEN_NAME = "copy-vault-token"  # noqa: S105 - the name of a container
 COPY_TOKEN = f'cp "/token/$1" {TOKEN_FILE}'
 TOKEN_FOLDER = "/token"  # noqa: S105 - a folder
@@ -34,7 +38,6 @@ TOKEN_FOLDER = "/token"  # noqa: S105 - a folder
 FOREIGN_COPYING = re.compile(
     r"cp /usr/local/bin/(vault-env|secret-init) /(vault|bao|aws)/|cp /token/\S+ /(vault|bao)/\.(vault|bao)-token"
 )
-OWN_COPYING = frozenset((COPY_EXECUTABLE, COPY_EXECUTABLE_AND_MAKE_POINTS, COPY_TOKEN))
 TOKEN_LIMITS = {"cpu": "50m", "memory": "64Mi"}
 SAYS_NOTHING = SecurityContext()
 NOBODY = 65534  # the user that owns nothing: `nobody` of most distributions, the overflow id of the kernel
@@ -50,14 +53,16 @@ class Copier(NamedTuple):
 
 def get_script(container: Container) -> str:
     """Give the script of a container that runs `sh -c SCRIPT`, empty for others."""
-    command = container.command or ()
-    return command[SCRIPT] if len(command) > SCRIPT and list(command[:SCRIPT]) == ["sh", "-c"] else ""
+    command = container.command or []
+    return command[SCRIPT] if len(command) > SCRIPT and command[:SCRIPT] == ["sh", "-c"] else ""
 
 
 def is_copying(container: Container) -> bool:
     """Tell whether a container is one of the copying ones, which run before vault-env is there."""
+    if read_points(container) is not None:
+        return True
     script = get_script(container)
-    return bool(script) and (script in OWN_COPYING or FOREIGN_COPYING.fullmatch(script) is not None)
+    return bool(script) and (script == COPY_TOKEN or FOREIGN_COPYING.fullmatch(script) is not None)
 
 
 def find_copier(spec: PodSpec, before: int) -> Copier | None:
@@ -66,10 +71,11 @@ def find_copier(spec: PodSpec, before: int) -> Copier | None:
     It is known by what it does, not by its name: it may be another webhook's, and a name may be anybody's.
     """
     for container in (spec.init_containers or ())[:before]:
-        if get_script(container) in {COPY_EXECUTABLE, COPY_EXECUTABLE_AND_MAKE_POINTS}:
+        points = read_points(container)
+        if points is not None:
             volume = find_shared_volume(container)
             if volume and has_volume(spec, volume):
-                return Copier(volume, read_points(container.command or []))
+                return Copier(volume, points)
     return None
 
 
@@ -104,21 +110,36 @@ class Circumstances(NamedTuple):
 
 def build_executable_copier(of: Circumstances, points: Iterable[str], settings: Settings) -> dict[str, Any]:
     """Make the init container that copies vault-env to the volume and makes mount points in it."""
-    arguments = [COPY_EXECUTABLE_NAME, *map(escape_dollars, sorted(points))]
-    has_points = len(arguments) > 1
     requests = {"cpu": settings.vault_env_cpu_request, "memory": settings.vault_env_memory_request}
     limits = {"cpu": settings.vault_env_cpu_limit, "memory": settings.vault_env_memory_limit}
     return {
         "name": find_free_name(COPY_EXECUTABLE_NAME, list_container_names(of.spec)),
         "image": of.options.vault_env_image,
         "imagePullPolicy": of.options.vault_env_pull_policy,
-        "command": ["sh", "-c", COPY_EXECUTABLE_AND_MAKE_POINTS, *arguments]
-        if has_points
-        else ["sh", "-c", COPY_EXECUTABLE],
+        "command": build_copying_command(points, is_by_itself=can_copy_itself(of.options, settings)),
         "resources": leave_out_shared({"requests": requests, "limits": limits}, of.spec),
         "securityContext": of.security_context,
         "volumeMounts": [{"name": of.volume, "mountPath": FOLDER + "/"}],
     }
+
+
+def can_copy_itself(options: Options, settings: Settings) -> bool:
+    """Tell whether vault-env copies itself: what an image that a pod's author chose can do is not known."""
+    return settings.vault_env_copy == BY_ITSELF and is_image_of_operator(options, settings)
+
+
+def is_image_of_operator(options: Options, settings: Settings) -> bool:
+    return options.vault_env_image == settings.defaults.vault_env_image
+
+
+def build_copying_command(points: Iterable[str], *, is_by_itself: bool) -> list[str]:
+    """Make the command that copies vault-env and makes the mount points; `read_points` understands it."""
+    arguments = [escape_dollars(point) for point in sorted(points)]
+    if is_by_itself:
+        return [*COPY_ITSELF, *arguments]
+    if arguments:
+        return ["sh", "-c", COPY_EXECUTABLE_AND_MAKE_POINTS, COPY_EXECUTABLE_NAME, *arguments]
+    return ["sh", "-c", COPY_EXECUTABLE]
 
 
 def build_token_copier(of: Circumstances, source: tuple[str, str]) -> dict[str, Any]:
@@ -211,11 +232,18 @@ def list_container_names(spec: PodSpec) -> Collection[str]:
     return {one.name or "" for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
 
 
-def read_points(command: list[str]) -> frozenset[str]:
-    """Give the mount points that a copying container makes, as `build_executable_copier` wrote them."""
-    if command[SCRIPT] != COPY_EXECUTABLE_AND_MAKE_POINTS:
+def read_points(container: Container) -> frozenset[str] | None:
+    """Give the mount points that a container makes which copies vault-env, None for one that does not."""
+    command, script = container.command or [], get_script(container)
+    if script == COPY_EXECUTABLE:
         return frozenset()
-    return frozenset(point.replace("$$", "$") for point in command[POINTS:])
+    if script == COPY_EXECUTABLE_AND_MAKE_POINTS:
+        points = command[POINTS:]
+    elif command[: len(COPY_ITSELF)] == COPY_ITSELF:
+        points = command[len(COPY_ITSELF) :]
+    else:
+        return None
+    return frozenset(point.replace("$$", "$") for point in points)
 
 
 def escape_dollars(text: str) -> str:

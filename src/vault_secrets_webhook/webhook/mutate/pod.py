@@ -21,15 +21,15 @@ from .copying import (
     build_security_context,
     build_token_copier,
     copies_token,
-    find_copier,
     is_copying,
 )
+from .delivery import plan_delivery
 from .environment import Context, build_variables, set_variables
 from .oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
 from .patch import Patch, PatchOperation, escape
 from .sources import Search, check_literals, find_references
 from .spec import Metadata, PodSpec, decode_pod
-from .volume import TOKEN_FILE, Volumes, add_mounts, list_mount_points, plan_volumes
+from .volume import TOKEN_FILE, add_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.refusals import Refusals
     from vault_secrets_webhook.webhook.settings import Settings
 
+    from .delivery import Delivery
     from .spec import Container
 
 WINDOWS = "windows"
@@ -192,10 +193,8 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
     spec, options = job.spec, job.options
     # What copies must run before the first init container that needs it.
     before = min((place.turn for place in job.chosen if place.turn >= 0), default=len(spec.init_containers or ()))
-    copier = find_copier(spec, before)
-    shared = copier or find_copier(spec, len(spec.init_containers or ()))
-    volumes = plan_volumes(spec, shared.volume if shared else "", options, job.settings)
-    points = copier.made if copier else find_points(job.chosen, volumes)
+    delivery = plan_delivery(spec, [place.container for place in job.chosen], before, options, job.settings)
+    volumes = delivery.volumes
     context = Context(
         options=options,
         role=job.refusals.attempt(name_role, job) or "",
@@ -203,9 +202,9 @@ def change_pod(patch: Patch, job: Job) -> list[str]:
         token_file=TOKEN_FILE if options.token_auth_mount else "",
         log_server=job.settings.vault_env_log_server,
     )
-    warnings = change_containers(patch, job, volumes, points, build_variables(context))
+    warnings = change_containers(patch, job, delivery, build_variables(context))
     patch.append("/spec/volumes", spec.volumes, volumes.added)
-    add_copiers(patch, job, volumes, None if copier else points, before)
+    add_copiers(patch, job, delivery, before)
     return warnings
 
 
@@ -226,40 +225,28 @@ def name_role(job: Job) -> str:
     return render_role(options.vault_role, facts)
 
 
-def change_containers(
-    patch: Patch, job: Job, volumes: Volumes, points: frozenset[str], variables: Sequence[dict[str, str]]
-) -> list[str]:
-    """Change the chosen containers; `points` are the mount points that will be there. Returns warnings."""
+def change_containers(patch: Patch, job: Job, delivery: Delivery, variables: Sequence[dict[str, str]]) -> list[str]:
+    """Change the chosen containers. Returns warnings."""
     warnings = []
     attempt, is_forced = job.refusals.attempt, bool(job.options.vault_env_from_path)
     for path, _, container in job.chosen:
         attempt(wrap_command, patch, path, container, is_forced=is_forced)
         set_variables(patch, path, container, variables)
-        if warning := attempt(add_mounts, patch, path, container, volumes, points):
+        if warning := attempt(add_mounts, patch, path, container, delivery.volumes, delivery.points):
             warnings.append(warning)
         if job.options.mutate_probes:
             wrap_handlers(patch, path, container)
     return warnings
 
 
-def find_points(chosen: Sequence[Place], volumes: Volumes) -> frozenset[str]:
-    """Give the mount points that the copying container is to make for the chosen containers."""
-    return frozenset(
-        point
-        for place in chosen
-        for point, can_be_made in list_mount_points(place.container, volumes).items()
-        if can_be_made
-    )
-
-
-def add_copiers(patch: Patch, job: Job, volumes: Volumes, points: frozenset[str] | None, before: int) -> None:
-    """Put the copying containers before the init containers; `points` is None when vault-env is copied already.
+def add_copiers(patch: Patch, job: Job, delivery: Delivery, before: int) -> None:
+    """Put the copying containers that are needed before the init containers.
 
     This comes last, because the indices of the init containers change by it.
     """
-    spec, options, volume = job.spec, job.options, volumes.executable.volume
+    spec, options, volume = job.spec, job.options, delivery.volumes.executable.volume
     token = None if copies_token(spec, volume, before) else options.token_auth_mount
-    if not token and points is None:
+    if not token and not delivery.needs_copier:
         return
     served = [place.container for place in job.chosen]
     context = job.refusals.attempt(build_security_context, spec, served, options)
@@ -267,8 +254,8 @@ def add_copiers(patch: Patch, job: Job, volumes: Volumes, points: frozenset[str]
     added = []
     if token:
         added.append(job.refusals.attempt(build_token_copier, circumstances, token))
-    if points is not None:
-        added.append(build_executable_copier(circumstances, points, job.settings))
+    if delivery.needs_copier:
+        added.append(build_executable_copier(circumstances, delivery.points, job.settings))
     patch.prepend("/spec/initContainers", spec.init_containers, added)
 
 

@@ -130,10 +130,17 @@ class Projected(Part):
     sources: list[Projection] | None = None
 
 
+class ImageSource(Part):
+    """A container image as files."""
+
+    reference: str | None = None
+
+
 class Volume(Part):
     """A volume of the pod."""
 
     name: str | None = None
+    image: ImageSource | None = None
     projected: Projected | None = None
 
 

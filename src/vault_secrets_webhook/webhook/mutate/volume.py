@@ -1,5 +1,7 @@
 """The volumes that bring vault-env and a certificate into the containers, and where they are mounted.
 
+Which of them a pod needs, and whether vault-env is copied into its volume, is not decided here but in `delivery`.
+
 The volume with vault-env is mounted at `/vault/` and read-only: an application must not change what another container
 of the pod runs. A mount below a read-only one needs its mount point to be there already, so the copying container
 makes them. For a mount with `subPath` it cannot know whether a file or a folder is wanted; a container with such a
@@ -17,9 +19,6 @@ from vault_secrets_webhook.webhook.message import show
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from vault_secrets_webhook.webhook.annotations import Options
-    from vault_secrets_webhook.webhook.settings import Settings
-
     from .patch import Patch
     from .spec import Container, PodSpec, Volume
 
@@ -34,10 +33,22 @@ OTHER_CERTIFICATE_VOLUME, OTHER_CERTIFICATE_FOLDER = "vault-env-tls", "/vault-en
 
 
 class Mount(NamedTuple):
-    """A volume and the folder where containers see it, without a slash at the end."""
+    """A volume and the folder where containers see it, without a slash at the end; `sub_path` is what they see of it."""
 
     volume: str
     folder: str
+    sub_path: str = ""
+
+
+class Supply(NamedTuple):
+    """A volume with vault-env. `existing` is its name when the pod has it from an earlier pass, else empty.
+
+    `source` is what a new one is made of, `sub_path` the folder in it that containers see.
+    """
+
+    existing: str
+    source: dict[str, Any]
+    sub_path: str = ""
 
 
 class Volumes(NamedTuple):
@@ -56,24 +67,24 @@ class Volumes(NamedTuple):
         return f"{self.certificate.folder}/{CERTIFICATE_KEY}" if self.certificate else ""
 
 
-def plan_volumes(spec: PodSpec, existing: str, options: Options, settings: Settings) -> Volumes:
-    """Decide on the volumes of a pod.
+def plan_volumes(spec: PodSpec, supply: Supply, certificate_secret: str, *, has_token: bool) -> Volumes:
+    """Decide on the volumes of a pod. A volume that only has the name of ours is its author's: ours gets another one.
 
-    `existing` is the volume with vault-env when the pod has it from an earlier pass, else empty. A volume that only
-    has the same name is its author's: ours gets another one.
+    `certificate_secret` is the Secret with Vault's certificate authority, or empty; `has_token` tells that a token is
+    beside vault-env.
     """
     names = {volume.name or "" for volume in spec.volumes or ()}
     added = []
-    name = existing or find_free_name(EXECUTABLE_VOLUME, names)
-    if not existing:
-        added.append({"name": name, "emptyDir": build_empty_dir(settings)})
+    name = supply.existing or find_free_name(EXECUTABLE_VOLUME, names)
+    if not supply.existing:
+        added.append({"name": name, **supply.source})
     certificate = None
-    if secret := options.vault_tls_secret:
-        certificate, is_there = plan_certificate(spec, names, secret)
+    if certificate_secret:
+        certificate, is_there = plan_certificate(spec, names, certificate_secret)
         if not is_there:
-            added.append(build_certificate_volume(certificate.volume, secret))
-    files = (EXECUTABLE, TOKEN_FILE) if options.token_auth_mount else (EXECUTABLE,)
-    return Volumes(Mount(name, FOLDER), certificate, added, files)
+            added.append(build_certificate_volume(certificate.volume, certificate_secret))
+    files = (EXECUTABLE, TOKEN_FILE) if has_token else (EXECUTABLE,)
+    return Volumes(Mount(name, FOLDER, supply.sub_path), certificate, added, files)
 
 
 def plan_certificate(spec: PodSpec, names: Collection[str], secret: str) -> tuple[Mount, bool]:
@@ -104,13 +115,8 @@ def build_certificate_volume(name: str, secret: str) -> dict[str, Any]:
     return {"name": name, "projected": {"sources": [{"secret": {"name": secret, "items": items}}]}}
 
 
-def build_empty_dir(settings: Settings) -> dict[str, str]:
-    medium = {"medium": settings.vault_env_volume_medium} if settings.vault_env_volume_medium else {}
-    return {**medium, "sizeLimit": settings.vault_env_volume_size_limit}
-
-
-def list_mount_points(container: Container, volumes: Volumes) -> dict[str, bool]:
-    """Give the folders below `/vault/` that the container needs as mount points.
+def list_mount_points(container: Container, certificate: Mount | None) -> dict[str, bool]:
+    """Give the folders below `/vault/` that the container needs as mount points, `certificate` among them.
 
     True stands for those that can be made beforehand.
     """
@@ -118,8 +124,8 @@ def list_mount_points(container: Container, volumes: Volumes) -> dict[str, bool]
         normalize_path(mount.mount_path or ""): not (mount.sub_path or mount.sub_path_expr)
         for mount in container.volume_mounts or ()
     }
-    if volumes.certificate:
-        points.setdefault(volumes.certificate.folder, True)
+    if certificate:
+        points.setdefault(certificate.folder, True)
     return {point: can_be_made for point, can_be_made in points.items() if point.startswith(FOLDER + "/")}
 
 
@@ -129,23 +135,22 @@ def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, 
     Returns a warning when the volume with vault-env had to be writable. Raises Refused when another volume is where
     ours, or a file in it, must be.
     """
-    points = list_mount_points(container, volumes)
+    points = list_mount_points(container, volumes.certificate)
     for point in points:
         check_mount_point(point, container, volumes)
     missing = sorted(point for point, can_be_made in points.items() if not (can_be_made and point in made))
     mounts = [(volumes.executable, not missing)]
     if volumes.certificate:
         mounts.append((volumes.certificate, True))
-    existing = {normalize_path(mount.mount_path or ""): mount.name for mount in container.volume_mounts or ()}
+    existing = {normalize_path(mount.mount_path or ""): mount for mount in container.volume_mounts or ()}
     added: list[dict[str, Any]] = []
     for mount, read_only in mounts:
         there = existing.get(mount.folder)
         if there is None:
-            entry = {"name": mount.volume, "mountPath": mount.folder + "/"}
-            added.append({**entry, "readOnly": True} if read_only else entry)
-        elif there != mount.volume:
+            added.append(build_mount(mount, read_only=read_only))
+        elif (there.name, there.sub_path or there.sub_path_expr or "") != (mount.volume, mount.sub_path):
             raise Refused(
-                f"container {show(container.name or '')} mounts the volume {show(there)} at {mount.folder}/, which"
+                f"container {show(container.name or '')} mounts the volume {show(there.name or '')} at {mount.folder}/, which"
                 " is needed for vault-env: mount it somewhere else"
             )
     patch.append(f"{path}/volumeMounts", container.volume_mounts, added)
@@ -155,6 +160,15 @@ def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, 
         f"container {show(container.name or '')} mounts {show(missing[0])} inside of the volume with vault-env, which"
         " is therefore writable: mount it somewhere else"
     )
+
+
+def build_mount(mount: Mount, *, read_only: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": mount.volume, "mountPath": mount.folder + "/"}
+    if mount.sub_path:
+        entry["subPath"] = mount.sub_path
+    if read_only:
+        entry["readOnly"] = True
+    return entry
 
 
 def check_mount_point(point: str, container: Container, volumes: Volumes) -> None:

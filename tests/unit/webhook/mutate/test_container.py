@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.mutate.container import is_wrapped, wrap_command, wrap_handlers
+from vault_secrets_webhook.webhook.mutate.container import RESERVED, is_wrapped, wrap_command, wrap_handlers
 from vault_secrets_webhook.webhook.mutate.patch import Patch
 from vault_secrets_webhook.webhook.mutate.spec import Container
 
@@ -71,6 +71,12 @@ def test_beside_a_copying_container_the_executable_may_stand_anywhere(document: 
         ({"command": ["app"], "args": None}, ["app"]),
         ({"command": ["app"], "args": []}, ["app"]),
         ({"command": ["app", "-v"], "args": ["a", "b"]}, ["app", "-v", "a", "b"]),
+        ({"command": ["copy"]}, ["--", "copy"]),
+        ({"command": ["copy", "/a"], "args": ["/b"]}, ["--", "copy", "/a", "/b"]),
+        ({"command": ["--version"]}, ["--", "--version"]),
+        ({"command": ["--"], "args": ["app"]}, ["--", "--", "app"]),
+        ({"command": ["app", "copy"]}, ["app", "copy"]),
+        ({"command": ["/bin/copy"], "args": ["--help"]}, ["/bin/copy", "--help"]),
         ({"command": ["sh", "-c", "echo $(HOME) $$x"], "args": ["$(POD)"]}, ["sh", "-c", "echo $(HOME) $$x", "$(POD)"]),
     ],
 )
@@ -114,6 +120,14 @@ def test_each_handler_is_wrapped(place: str) -> None:
     again = Patch()
     wrap_handlers(again, "", decode(nest([EXE, "check"])))
     assert again.operations == []
+
+
+@pytest.mark.parametrize("word", sorted(RESERVED))
+def test_a_handler_whose_command_is_called_like_one_of_vault_env(word: str) -> None:
+    document = {"livenessProbe": {"exec": {"command": [word, "a"]}}}
+    patch = Patch()
+    wrap_handlers(patch, "", decode(document))
+    assert apply(patch, document) == {"livenessProbe": {"exec": {"command": [EXE, "--", word, "a"]}}}
 
 
 def test_wrap_handlers() -> None:

@@ -26,13 +26,17 @@ RESTRICTED = {
 }
 
 
+ITS_OWN = Settings.from_environment({"VAULT_ENV_COPY": "self", "VAULT_ENV_IMAGE": "vault-env:1"})
+
+
 def spec(**fields: Any) -> PodSpec:
     return msgspec.convert(fields, PodSpec)
 
 
-def build(*points: str, of: PodSpec = NOTHING) -> dict[str, Any]:
-    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, SETTINGS.defaults)
-    return copying.build_executable_copier(circumstances, points, SETTINGS)
+def build(*points: str, of: PodSpec = NOTHING, settings: Settings = SETTINGS, image: str = "") -> dict[str, Any]:
+    options = msgspec.structs.replace(settings.defaults, vault_env_image=image or settings.defaults.vault_env_image)
+    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, options)
+    return copying.build_executable_copier(circumstances, points, settings)
 
 
 def build_token(volume: str = "tokens", file: str = "file", **fields: Any) -> dict[str, Any]:
@@ -65,6 +69,24 @@ def test_executable_copier_makes_mount_points() -> None:
         "/vault/a b$$(X)",
         "/vault/tls",
     ]
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"), [((), []), (("/vault/tls", "/vault/a b$(X)"), ["/vault/a b$$(X)", "/vault/tls"])]
+)
+def test_executable_that_copies_itself(points: tuple[str, ...], expected: list[str]) -> None:
+    assert build(*points, settings=ITS_OWN) == {
+        **build(image="vault-env:1"),
+        "command": ["/usr/local/bin/vault-env", "copy", "/vault/", *expected],
+    }
+
+
+@pytest.mark.parametrize(
+    ("image", "is_by_itself"),
+    [("", True), ("vault-env:1", True), ("vault-env:2", False), ("mirror/vault-env:1", False)],
+)
+def test_only_the_image_of_the_operator_copies_itself(image: str, is_by_itself: bool) -> None:
+    assert (build("/vault/tls", settings=ITS_OWN, image=image)["command"][0] != "sh") is is_by_itself
 
 
 def test_token_copier() -> None:
@@ -235,6 +257,7 @@ def test_names_do_not_collide() -> None:
 
 
 OURS = build("/vault/tls", "/vault/$x")
+ITSELF = build("/vault/tls", "/vault/$x", settings=ITS_OWN)
 FOREIGN = {
     "name": "copy-vault-env",
     "command": ["sh", "-c", "cp /usr/local/bin/vault-env /vault/"],
@@ -255,6 +278,16 @@ VOLUMES = [{"name": "vault-env"}]
             1,
             copying.Copier("vault-env", frozenset(("/vault/tls", "/vault/$x"))),
         ),
+        (
+            [{**ITSELF, "name": "renamed"}],
+            VOLUMES,
+            1,
+            copying.Copier("vault-env", frozenset(("/vault/tls", "/vault/$x"))),
+        ),
+        ([build(settings=ITS_OWN)], VOLUMES, 1, copying.Copier("vault-env", frozenset())),
+        ([{**ITSELF, "command": ["/usr/local/bin/vault-env", "copy", "/other/"]}], VOLUMES, 1, None),
+        ([OTHER, ITSELF], VOLUMES, 1, None),
+        ([ITSELF], [], 1, None),
         ([OTHER, OURS], VOLUMES, 1, None),
         ([OURS], [], 1, None),
         ([{**OURS, "volumeMounts": None}], VOLUMES, 1, None),
@@ -262,7 +295,22 @@ VOLUMES = [{"name": "vault-env"}]
         ([{"name": "copy-vault-env", "command": ["other"]}], VOLUMES, 1, None),
         (None, None, 0, None),
     ],
-    ids=["ours", "foreign", "by-what-it-does", "too-late", "no-volume", "no-mount", "other", "only-name", "none"],
+    ids=[
+        "ours",
+        "foreign",
+        "by-what-it-does",
+        "itself",
+        "itself-without-points",
+        "itself-elsewhere",
+        "itself-too-late",
+        "itself-no-volume",
+        "too-late",
+        "no-volume",
+        "no-mount",
+        "other",
+        "only-name",
+        "none",
+    ],
 )
 def test_find_copier(init_containers: Any, volumes: Any, before: int, expected: copying.Copier | None) -> None:
     assert copying.find_copier(spec(initContainers=init_containers, volumes=volumes), before) == expected
@@ -274,6 +322,12 @@ def test_find_copier(init_containers: Any, volumes: Any, before: int, expected: 
         (OURS["command"], True),
         (build()["command"], True),
         (build_token()["command"], True),
+        (ITSELF["command"], True),
+        (["/usr/local/bin/vault-env", "copy", "/vault/"], True),
+        (["/usr/local/bin/vault-env", "copy"], False),
+        (["/usr/local/bin/vault-env", "copy", "/other/"], False),
+        (["/usr/local/bin/vault-env", "app"], False),
+        (["vault-env", "copy", "/vault/"], False),
         (["sh", "-c", "cp /usr/local/bin/secret-init /bao/"], True),
         (["sh", "-c", "cp /token/file /vault/.vault-token"], True),
         (["sh", "-c", "cp /token/file /vault/.vault-token; app"], False),

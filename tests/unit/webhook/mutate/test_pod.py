@@ -256,6 +256,59 @@ def test_a_wrapper_around_ours_is_not_wrapped_again() -> None:
     assert mutate(once).reason == "already-injected"
 
 
+IMAGE = {"VAULT_ENV_VOLUME_MEDIUM": "Image", "VAULT_ENV_IMAGE": "vault-env:1"}
+ITSELF = {"VAULT_ENV_COPY": "self", "VAULT_ENV_IMAGE": "vault-env:1"}
+
+
+@pytest.mark.parametrize("environ", [IMAGE, ITSELF], ids=["image", "itself"])
+def test_a_wrapper_around_ours_is_not_wrapped_again_however_it_was_delivered(environ: dict[str, str]) -> None:
+    document = pod(referring(), referring("b"))
+    once = apply(document, mutate(document, environ=environ))
+    app = once["spec"]["containers"][0]
+    app["command"], app["args"] = ["/sbin/tini", "--"], [*app["command"], *app["args"]]
+    again = mutate(once, environ=environ)
+    assert (again.patch, again.warnings, again.reason) == ([], [], "already-injected")
+
+
+def test_a_container_that_needs_more_than_the_image_carries_comes_in_between() -> None:
+    """The image volume stays with those that have it; what is copied from then on serves all that come later."""
+    document = pod(referring(), volumes=[{"name": "x"}])
+    once = apply(document, mutate(document, environ=IMAGE))
+    assert names(once) == []
+    between = copy.deepcopy(once)
+    between["spec"]["containers"].append(referring("b", volumeMounts=[{"name": "x", "mountPath": "/vault/x"}]))
+    twice = apply(between, mutate(between, environ=IMAGE))
+    assert names(twice) == ["copy-vault-env"]
+    assert names(twice, "volumes") == ["x", "vault-env", "vault-env-1"]
+    assert twice["spec"]["containers"][0] == once["spec"]["containers"][0]
+    twice["spec"]["containers"].append(referring("c"))
+    thrice = apply(twice, mutate(twice, environ=IMAGE))
+    assert names(thrice) == ["copy-vault-env"]
+    mounted = [one["volumeMounts"][-1] for one in thrice["spec"]["containers"]]
+    assert [(one["name"], one.get("subPath")) for one in mounted] == [
+        ("vault-env", "usr/local/bin"),
+        ("vault-env-1", None),
+        ("vault-env-1", None),
+    ]
+    assert mutate(thrice, environ=IMAGE).patch == []
+
+
+def test_a_pod_of_the_other_webhook_is_completed_with_what_it_has() -> None:
+    document = of_the_other_webhook(referring(command=[EXE], args=["app"]), referring("b"))
+    result = apply(document, mutate(document, environ=IMAGE))
+    assert names(result, "volumes") == ["vault-env"]
+    assert result["spec"]["containers"][1]["volumeMounts"][0]["mountPath"] == "/vault/"
+    assert "subPath" not in result["spec"]["containers"][1]["volumeMounts"][0]
+
+
+def test_a_token_is_never_for_an_image() -> None:
+    document = pod(referring(), volumes=[{"name": "tokens"}], annotations={"token-auth-mount": "tokens:app"})
+    result = apply(document, mutate(document, environ={**IMAGE, **ITSELF}))
+    assert names(result) == ["copy-vault-token", "copy-vault-env"]
+    assert result["spec"]["initContainers"][1]["command"] == ["/usr/local/bin/vault-env", "copy", "/vault/"]
+    assert result["spec"]["volumes"][1]["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Mi"}
+
+
 def of_the_other_webhook(*containers: dict[str, Any], **annotations: str) -> dict[str, Any]:
     """A pod that the existing webhook has worked on: it copies the executable, and leaves no mark."""
     copier = {

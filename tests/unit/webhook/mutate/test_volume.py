@@ -13,37 +13,27 @@ from vault_secrets_webhook.webhook.mutate.patch import Patch
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 from vault_secrets_webhook.webhook.mutate.volume import (
     Mount,
+    Supply,
     Volumes,
     add_mounts,
     build_certificate_volume,
     normalize_path,
     plan_volumes,
 )
-from vault_secrets_webhook.webhook.settings import Settings
 
-EMPTY_DIR = {"medium": "Memory", "sizeLimit": "64Mi"}
+SOURCE = {"emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 
 
-def plan(
-    volumes: list[Any] | None = None, existing: str = "", secret: str = "", environ: dict[str, str] | None = None
-) -> Volumes:
+def plan(volumes: list[Any] | None = None, existing: str = "", secret: str = "") -> Volumes:
     spec = msgspec.convert({"volumes": volumes}, PodSpec)
-    settings = Settings.from_environment(environ or {})
-    return plan_volumes(spec, existing, msgspec.structs.replace(settings.defaults, vault_tls_secret=secret), settings)
+    return plan_volumes(spec, Supply(existing, SOURCE), secret, has_token=False)
 
 
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({}, EMPTY_DIR),
-        ({"VAULT_ENV_VOLUME_MEDIUM": "Disk"}, {"sizeLimit": "64Mi"}),
-        ({"VAULT_ENV_VOLUME_SIZE_LIMIT": "128Mi"}, {"medium": "Memory", "sizeLimit": "128Mi"}),
-    ],
-)
-def test_executable_volume(environ: dict[str, str], expected: dict[str, str]) -> None:
-    volumes = plan(environ=environ)
-    assert volumes.executable == Mount("vault-env", "/vault")
-    assert volumes.added == [{"name": "vault-env", "emptyDir": expected}]
+@pytest.mark.parametrize("sub_path", ["", "usr/local/bin"])
+def test_executable_volume(sub_path: str) -> None:
+    volumes = plan_volumes(PodSpec(), Supply("", SOURCE, sub_path), "", has_token=False)
+    assert volumes.executable == Mount("vault-env", "/vault", sub_path)
+    assert volumes.added == [{"name": "vault-env", **SOURCE}]
     assert volumes.certificate is None
     assert volumes.certificate_file() == ""
 
@@ -123,6 +113,8 @@ WITHOUT = Volumes(Mount("vault-env", "/vault"), None, [])
 WITH = WITHOUT._replace(certificate=Mount("vault-tls", "/vault/tls"))
 BESIDE = WITHOUT._replace(certificate=Mount("vault-env-tls", "/vault-env/tls"))
 DATA = {"name": "data", "mountPath": "/data"}
+IMAGE = WITH._replace(executable=Mount("vault-env", "/vault", "usr/local/bin"))
+IMAGE_MOUNT = {**OUR_MOUNT, "subPath": "usr/local/bin"}
 BELOW = {"name": "data", "mountPath": "/vault/secrets/"}
 FILE = {"name": "data", "mountPath": "/vault/app.json", "subPath": "app.json"}
 EXPANDED = {"name": "data", "mountPath": "/vault/x", "subPathExpr": "$(POD)"}
@@ -146,6 +138,8 @@ MOUNTS: list[tuple[str, Any, Volumes, set[str], Any, bool]] = [
     ("file", [FILE], WITHOUT, {"/vault/app.json"}, [FILE, OUR_WRITABLE], True),
     ("expanded", [EXPANDED], WITHOUT, {"/vault/x"}, [EXPANDED, OUR_WRITABLE], True),
     ("there", [OUR_MOUNT], WITHOUT, set(), [OUR_MOUNT], False),
+    ("sub-path", [DATA], IMAGE, {"/vault/tls"}, [DATA, IMAGE_MOUNT, TLS_MOUNT], False),
+    ("sub-path-there", [IMAGE_MOUNT], IMAGE, {"/vault/tls"}, [IMAGE_MOUNT, TLS_MOUNT], False),
     ("there-without-slash", [{"name": "vault-env", "mountPath": "/vault"}], WITH, {"/vault/tls"}, None, False),
 ]
 
@@ -172,6 +166,24 @@ def test_another_volume_in_our_place_is_refused(path: str) -> None:
     with pytest.raises(Refused, match=r"^container 'app' mounts the volume 'data' at /vault/, ") as caught:
         add_mounts(Patch(), "", container, WITHOUT, set())
     assert caught.value.code == 422
+
+
+@pytest.mark.parametrize(
+    ("volumes", "more"),
+    [
+        (IMAGE, {}),
+        (IMAGE, {"subPath": "bin"}),
+        (IMAGE, {"subPathExpr": "$(POD)"}),
+        (WITH, {"subPath": "usr/local/bin"}),
+        (WITH, {"subPathExpr": "$(POD)"}),
+    ],
+    ids=["root-of-the-image", "other-folder", "expanded", "folder-of-an-empty-volume", "expanded-of-an-empty-volume"],
+)
+def test_another_part_of_our_volume_in_our_place_is_refused(volumes: Volumes, more: dict[str, str]) -> None:
+    mounts = [{"name": "vault-env", "mountPath": "/vault/", **more}]
+    container = msgspec.convert({"name": "app", "volumeMounts": mounts}, Container)
+    with pytest.raises(Refused, match=r"^container 'app' mounts the volume 'vault-env' at /vault/, "):
+        add_mounts(Patch(), "", container, volumes, {"/vault/tls"})
 
 
 WITH_TOKEN = WITHOUT._replace(files=("/vault/vault-env", "/vault/.vault-token"))
@@ -205,13 +217,11 @@ def test_a_volume_where_a_file_of_ours_must_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("token", "files"),
-    [(None, ("/vault/vault-env",)), (("tokens", "app"), ("/vault/vault-env", "/vault/.vault-token"))],
+    ("has_token", "files"),
+    [(False, ("/vault/vault-env",)), (True, ("/vault/vault-env", "/vault/.vault-token"))],
 )
-def test_files_of_the_executable_volume(token: tuple[str, str] | None, files: tuple[str, ...]) -> None:
-    settings = Settings.from_environment({})
-    options = msgspec.structs.replace(settings.defaults, token_auth_mount=token)
-    assert plan_volumes(PodSpec(), "", options, settings).files == files
+def test_files_of_the_executable_volume(has_token: bool, files: tuple[str, ...]) -> None:
+    assert plan_volumes(PodSpec(), Supply("", SOURCE), "", has_token=has_token).files == files
 
 
 def test_another_volume_in_the_place_of_the_certificate_is_refused() -> None:
