@@ -29,7 +29,9 @@ def read_authorities(given: str | None, folder: Path) -> bytes:
     if certdata.is_file():
         certificates = read_certdata(certdata.read_text("utf-8"))
     else:
-        texts = [path.read_text("ascii", "replace") for path in sorted(top.rglob("*")) if path.suffix in {".pem", ".crt"}]
+        texts = [
+            path.read_text("ascii", "replace") for path in sorted(top.rglob("*")) if path.suffix in {".pem", ".crt"}
+        ]
         certificates = [base64.b64decode(body) for text in texts for body in PEM.findall(text)]
     if not certificates:
         raise BuildError(f"--authorities {given}: neither {CERTDATA} nor PEM files with certificates are in it")
@@ -42,7 +44,10 @@ def read_certdata(text: str) -> list[bytes]:
     trusted: set[tuple[bytes, bytes]] = set()
     for block in re.split(r"^\s*$", text, flags=re.MULTILINE):
         fields = dict(FIELD.findall(block))
-        octets = {name: bytes(int(octal, 8) for octal in re.findall(r"\\([0-7]{3})", body)) for name, body in OCTETS.findall(block)}
+        octets = {
+            name: bytes(int(octal, 8) for octal in re.findall(r"\\([0-7]{3})", body))
+            for name, body in OCTETS.findall(block)
+        }
         identity = (octets.get("CKA_ISSUER", b""), octets.get("CKA_SERIAL_NUMBER", b""))
         if fields.get("CKA_CLASS") == "CKO_CERTIFICATE" and "CKA_NSS_SERVER_DISTRUST_AFTER" not in octets:
             certificates[identity] = octets["CKA_VALUE"]

@@ -26,6 +26,7 @@ from static.libraries import (  # noqa: E402
     Sources,
     Toolchain,
     build_environ,
+    cache_root,
     find_toolchain,
     hash_inputs,
     identify,
@@ -51,7 +52,8 @@ WEBHOOK_HALF = ("cli", "demo", "manifest", "webhook")
 # What stands in for native/ where vault-env is run by an interpreter.
 ONLY_WITH_INTERPRETER = (Path(PACKAGE, "gotemplate", "crypto", "libcrypto.py"),)
 
-COMPILE = ["-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", "-DNDEBUG", "-DPy_BUILD_CORE", "-D_GNU_SOURCE", *FLAGS]
+COMPILE = ["-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", "-DNDEBUG", "-DPy_BUILD_CORE", "-D_GNU_SOURCE"]
+COMPILE += ["-DVAULTENV_CRYPT", *FLAGS]
 # What native/ has another version of; native/compiler.c and native/lookups.c say why.
 WRAPPED = (
     "PyAST_Check",
@@ -68,7 +70,23 @@ WRAPPED = (
     "getaddrinfo",
 )
 LINK = ["-static-pie", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
-# Packs the 30,000 relocations of the interpreter's tables into a hundredth of their size. Needs glibc 2.36 or musl 1.2.4.
+# libcrypt is wanted for bcrypt only (native/openssl.c asks for no other), so its other methods are left out.
+OTHER_METHODS = [
+    "bigcrypt",
+    "bsdicrypt",
+    "descrypt",
+    "gost_yescrypt",
+    "md5crypt",
+    "nt",
+    "scrypt",
+    "sha1crypt",
+    "sha256crypt",
+    "sha512crypt",
+    "sunmd5",
+    "yescrypt",
+]
+LINK += [f"-Wl,--defsym=_crypt_{kind}_{name}_rn=0" for name in OTHER_METHODS for kind in ("crypt", "gensalt")]
+# Packs the relocations of the interpreter's tables into a hundredth of their size. Needs glibc 2.36 or musl 1.2.4.
 PACKED = "-Wl,-z,pack-relative-relocs"
 
 
@@ -91,11 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"build: {error}", file=sys.stderr)
         return 1
     print(f"{options.output}: {built.stat().st_size / 2**20:.2f} MiB, {time.monotonic() - started:.1f} s", flush=True)
-    findings = verify(options.output)
-    for finding in findings:
-        if not finding.is_fine:
-            print(finding, file=sys.stderr)
-    return 0 if all(finding.is_fine for finding in findings) else 1
+    wrong = [
+        finding for finding in verify(options.output, forbidden=[f"{ROOT}/", f"{cache_root()}/"]) if not finding.is_fine
+    ]
+    for finding in wrong:
+        print(finding, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -115,7 +134,9 @@ def check_modules() -> None:
     added = [name for name in wanted if name not in listed]
     gone = [name for name in listed if name.startswith(f"{PACKAGE}.") and name not in wanted]
     if added or gone:
-        raise BuildError(f"static/modules.txt is not up to date: run static/build.py --list (added {added}, gone {gone})")
+        raise BuildError(
+            f"static/modules.txt is not up to date: run static/build.py --list (added {added}, gone {gone})"
+        )
 
 
 def update_modules() -> None:
@@ -143,7 +164,14 @@ def own_files() -> list[Path]:
 
 def provide_executable(toolchain: Toolchain, sources: Sources) -> Path:
     """Give the path of the executable in the cache, made if it is missing."""
-    inputs = [NATIVE, MODULES, VERSIONS, *sorted(STATIC.glob("*.py")), *(SOURCE / path for path in own_files())]
+    inputs = [
+        NATIVE,
+        STATIC / "frozen",
+        MODULES,
+        VERSIONS,
+        *sorted(STATIC.glob("*.py")),
+        *(SOURCE / path for path in own_files()),
+    ]
     given = [identify(one) for one in sources]
     key = hash_inputs(toolchain.identity, *inputs, *given)
     folder = provide(f"vault-env-{key}", lambda result: build_executable(toolchain, sources, result))
@@ -156,20 +184,47 @@ def build_executable(toolchain: Toolchain, sources: Sources, result: Path) -> No
     authorities = provide_authorities(sources)
     with temporary_folder() as folder:
         (library,) = python.glob("lib/python3*")
-        freeze = [str(python / "bin" / "python"), "-I", "-S", str(STATIC / "freeze.py"), "--list", str(MODULES)]
+        freeze = [
+            str(python / "bin" / "python"),
+            "-I",
+            "-S",
+            "-X",
+            "no_debug_ranges",
+            str(STATIC / "freeze.py"),
+            "--list",
+            str(MODULES),
+        ]
         freeze += ["--library", str(library), "--source", str(SOURCE), "--certificates", str(authorities)]
         run([*freeze, "--folder", str(folder)], folder, build_environ(toolchain))
         for file in NATIVE.iterdir():
             shutil.copy(file, folder)
         names = sorted(path.name for path in folder.iterdir() if path.suffix in {".c", ".S"})
         include = [f"-I{python}/include", f"-I{python}/include/internal", f"-I{openssl}/include"]
-        run([toolchain.compiler, *COMPILE, *include, "-c", *names], folder, build_environ(toolchain))
+        run([*toolchain.compiler, *COMPILE, *include, "-c", *names], folder, build_environ(toolchain))
         objects = [f"{Path(name).stem}.o" for name in names]
-        libraries = [str(python / "libpython.a"), str(openssl / "libssl.a"), str(openssl / "libcrypto.a"), "-lm"]
+        libraries = [
+            str(python / "libpython.a"),
+            str(openssl / "libssl.a"),
+            str(openssl / "libcrypto.a"),
+            "-lcrypt",
+            "-lm",
+        ]
         wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-        link = [toolchain.compiler, *LINK, PACKED, *wraps, "-s", "-o", "vault-env", *objects, *libraries]
+        packed = [PACKED] if can_pack(toolchain, folder) else []
+        link = [*toolchain.compiler, *LINK, *packed, *wraps, "-s", "-o", "vault-env", *objects, *libraries]
         run(link, folder, build_environ(toolchain))
         shutil.move(folder / "vault-env", result)
+
+
+def can_pack(toolchain: Toolchain, folder: Path) -> bool:
+    """Tell whether an executable with packed relocations starts: linker and C library must both know them."""
+    (folder / "packed.c").write_text(
+        "static int one; int *relocated = &one; int main(void) { return relocated != &one; }"
+    )
+    command = [*toolchain.compiler, "-fPIE", *LINK, PACKED, "packed.c", "-o", "packed"]
+    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
+        return False
+    return subprocess.run([folder / "packed"], capture_output=True, check=False).returncode == 0
 
 
 def provide_authorities(sources: Sources) -> Path:

@@ -6,7 +6,6 @@ effect is there already, and the blocks under `if TYPE_CHECKING`.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import argparse
@@ -18,8 +17,9 @@ from typing import NamedTuple
 OURS = "vault_secrets_webhook"
 ROOTS = "_vaultenv_roots"
 BUILTIN = "builtin: "
-# Modules that the interpreter imports before it can import others, by the names that it knows them by.
-BOOTSTRAP = {"importlib._bootstrap": "_frozen_importlib", "importlib._bootstrap_external": "_frozen_importlib_external"}
+# Modules that the interpreter imports before it can import others, and where their source is.
+BOOTSTRAP = {"_frozen_importlib": "importlib._bootstrap", "_frozen_importlib_external": "_frozen_importlib_external"}
+STAND_INS = Path(__file__).parent / "frozen"
 # Built-in modules whose function does not have the usual name (Modules/config.c.in), or that need none.
 INITIALIZERS = {"marshal": "PyMarshal_Init", "_warnings": "_PyWarnings_Init", "builtins": "NULL", "sys": "NULL"}
 
@@ -42,10 +42,10 @@ def read_list(path: Path) -> tuple[list[str], list[str]]:
 class Stripper(ast.NodeTransformer):
     """Leaves out what has no effect at run time."""
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:  # noqa: N802 - the name that `ast` asks for
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         return None if node.module == "__future__" else node
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             return node.orelse
@@ -66,10 +66,11 @@ def read_module(name: str, library: Path, source: Path, certificates: bytes) -> 
     """Compile a module of ours, of the standard library, or the one with the certificate authorities."""
     if name == ROOTS:
         return Module(name, compile_module(name, f"CERTIFICATES = {certificates!r}\n".encode()), is_package=False)
-    place = (source if name.partition(".")[0] == OURS else library).joinpath(*name.split("."))
+    top = source if name.partition(".")[0] == OURS else STAND_INS if (STAND_INS / f"{name}.py").exists() else library
+    place = top.joinpath(*BOOTSTRAP.get(name, name).split("."))
     is_package = place.is_dir()
     file = place / "__init__.py" if is_package else place.with_suffix(".py")
-    return Module(BOOTSTRAP.get(name, name), compile_module(name, file.read_bytes()), is_package)
+    return Module(name, compile_module(name, file.read_bytes()), is_package)
 
 
 def write_code(modules: list[Module], folder: Path) -> None:
@@ -85,18 +86,18 @@ def write_code(modules: list[Module], folder: Path) -> None:
 
 def write_tables(modules: list[Module], builtin: list[str], folder: Path) -> None:
     """Write the interpreter's tables of modules. Their names are in sections of their own, for verify.py to read."""
-    lines = ['#include <Python.h>', "#include <internal/pycore_import.h>", ""]
+    lines = ["#include <Python.h>", "#include <internal/pycore_import.h>", ""]
     rows: dict[bool, list[str]] = {True: [], False: []}
     for index, module in enumerate(modules):
         lines += [f"extern const unsigned char frozen_{index}[];", declare(f"name_{index}", module.name, "names")]
         row = f"    {{.name = name_{index}, .code = frozen_{index}, .size = {len(module.code)}, .is_package = {int(module.is_package)}}},"
-        rows[module.name in BOOTSTRAP.values()].append(row)
+        rows[module.name in BOOTSTRAP].append(row)
     for table, is_bootstrap in (("bootstrap", True), ("program", False)):
         lines += [f"static const struct _frozen {table}[] = {{", *rows[is_bootstrap], "    {0},", "};"]
     lines += [
         "static const struct _frozen none[] = {{0}};",
         "static const struct _module_alias aliases[] = {",
-        *(f'    {{"{name}", "{origin}"}},' for origin, name in BOOTSTRAP.items()),
+        *(f'    {{"{name}", "{origin}"}},' for name, origin in BOOTSTRAP.items() if name != origin),
         "    {0},",
         "};",
         "const struct _frozen *_PyImport_FrozenBootstrap = bootstrap;",

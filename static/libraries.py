@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -28,10 +29,14 @@ FLAGS = ["-fPIE", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-u
 # AES, SHA-1, SHA-2, MD5, HMAC, scrypt. `no-err` leaves out the texts of errors, not their names, which Python has.
 # `no-autoload-config`: a file /etc/ssl/openssl.cnf in the container changes nothing.
 OPENSSL_WITHOUT = (
-    "afalgeng aria autoalginit-config autoerrinit autoload-config bf blake2 camellia cast cmp cms comp ct des dso dtls ec2m engine"
-    " err filenames gost idea legacy md4 mdc2 module multiblock nextprotoneg ocb ocsp pinshared psk rc2 rc4 rfc3779 rmd160"
-    " secure-memory seed shared siphash siv sm2 sm3 sm4 srp srtp ssl-trace ssl3 tests tls1 tls1_1 ts whirlpool"
-).replace("autoalginit-config ", "").split()
+    (
+        "afalgeng aria autoalginit-config autoerrinit autoload-config bf blake2 camellia cast cmp cms comp ct des dso dtls ec2m engine"
+        " err filenames gost idea legacy md4 mdc2 module multiblock nextprotoneg ocb ocsp pinshared psk rc2 rc4 rfc3779 rmd160"
+        " secure-memory seed shared siphash siv sm2 sm3 sm4 srp srtp ssl-trace ssl3 tests tls1 tls1_1 ts whirlpool"
+    )
+    .replace("autoalginit-config ", "")
+    .split()
+)
 OPENSSL_TARGETS = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}
 OPENSSL_LEVEL = "-Os"
 
@@ -56,7 +61,7 @@ EXTENSIONS = {
 class Toolchain(NamedTuple):
     """The C compiler to use, with what identifies it, and how many jobs may run at once."""
 
-    compiler: str
+    compiler: list[str]
     identity: str
     jobs: int
 
@@ -71,12 +76,16 @@ class Sources(NamedTuple):
 
 def find_toolchain() -> Toolchain:
     """Raises BuildError when there is no C compiler."""
-    compiler = os.environ.get("CC", "cc")
+    compiler = shlex.split(os.environ.get("CC", "")) or ["cc"]
     try:
-        asked = [subprocess.run([compiler, *words], capture_output=True, text=True, check=True).stdout for words in (["--version"], ["-dumpmachine"])]
+        asked = [ask(*compiler, question) for question in ("--version", "-dumpmachine")]
     except (OSError, subprocess.CalledProcessError):
-        raise BuildError(f"{compiler} is no C compiler that works: install gcc, or name one by CC") from None
-    return Toolchain(compiler, "".join(asked), os.cpu_count() or 1)
+        raise BuildError(f"{compiler[0]} is no C compiler that works: install gcc, or name one by CC") from None
+    return Toolchain(compiler, "".join([*compiler, *asked]), os.cpu_count() or 1)
+
+
+def ask(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def cache_root() -> Path:
@@ -91,7 +100,11 @@ def hash_inputs(*inputs: str | bytes | Path | None) -> str:
     for one in inputs:
         if isinstance(one, Path):
             for path in [one] if one.is_file() else sorted(path for path in one.rglob("*") if path.is_file()):
-                digest.update(path.relative_to(one.parent).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+                digest.update(
+                    path.relative_to(one.parent).as_posix().encode()
+                    + b"\0"
+                    + hashlib.sha256(path.read_bytes()).digest()
+                )
         else:
             digest.update(repr(one).encode() + b"\0")
     return digest.hexdigest()[:16]
@@ -124,7 +137,13 @@ def identify(given: str | None) -> str | Path:
 def build_environ(toolchain: Toolchain) -> dict[str, str]:
     """Give the environment of the builds, without what would change their result."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC", "CC": toolchain.compiler, "SOURCE_DATE_EPOCH": str(read_versions()["date"])}
+    return {
+        **kept,
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "CC": shlex.join(toolchain.compiler),
+        "SOURCE_DATE_EPOCH": str(read_versions()["date"]),
+    }
 
 
 def provide_openssl(toolchain: Toolchain, sources: Sources) -> Path:
@@ -162,10 +181,17 @@ def build_python(toolchain: Toolchain, given: str | None, openssl: Path, result:
         print("compiling CPython", flush=True)
         environ = build_environ(toolchain)
         flags = " ".join([PYTHON_LEVEL, *FLAGS])
-        run(["./configure", "--quiet", *PYTHON_OPTIONS, f"OPT=-DNDEBUG -fwrapv {flags}", "LINKFORSHARED= "], top, environ)
+        run(
+            ["./configure", "--quiet", *PYTHON_OPTIONS, f"OPT=-DNDEBUG -fwrapv {flags}", "LINKFORSHARED= "],
+            top,
+            environ,
+        )
         lines = [f"{name} {files}".format(openssl=openssl) for name, files in EXTENSIONS.items()]
         (top / "Modules" / "Setup.local").write_text("\n".join(["*static*", *lines, ""]))
-        without_zlib = ["MODULE_BINASCII_CFLAGS=", "MODULE_BINASCII_LDFLAGS="]  # which configure takes where it is there
+        without_zlib = [
+            "MODULE_BINASCII_CFLAGS=",
+            "MODULE_BINASCII_LDFLAGS=",
+        ]  # which configure takes where it is there
         run(["make", f"-j{toolchain.jobs}", *without_zlib, "python"], top, environ)
         (library,) = top.glob("libpython3*.a")
         shutil.copy(library, result / "libpython.a")

@@ -67,9 +67,13 @@ def unpack_archive(archive: Path, folder: Path) -> Path:
 def find_mirrors() -> list[str]:
     """Give the addresses from which this machine gets packages of Debian: those with its release files."""
     texts = [path.read_text("utf-8") for path in sorted(APT_SOURCES.rglob("*.list"))]
-    found = [word for text in texts for word in re.findall(r"^deb(?:-src)?\s+(?:\[[^]]*\]\s*)?(\S+)", text, re.MULTILINE)]
+    found = [
+        word for text in texts for word in re.findall(r"^deb(?:-src)?\s+(?:\[[^]]*\]\s*)?(\S+)", text, re.MULTILINE)
+    ]
     for path in sorted(APT_SOURCES.rglob("*.sources")):
-        found += [word for line in re.findall(r"^URIs:(.*)$", path.read_text("utf-8"), re.MULTILINE) for word in line.split()]
+        found += [
+            word for line in re.findall(r"^URIs:(.*)$", path.read_text("utf-8"), re.MULTILINE) for word in line.split()
+        ]
     addresses = dict.fromkeys(address.rstrip("/") for address in found)
     return [address for address in addresses if address.endswith(("/debian", "/debian-security"))]
 
@@ -122,13 +126,17 @@ def download(url: str, sha256: str, folder: Path) -> Path:
 def check_sum(path: Path, sha256: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256:
-        raise BuildError(f"{path.name} has the SHA-256 {found}, and versions.toml says {sha256}: it is not what was reviewed")
+        raise BuildError(
+            f"{path.name} has the SHA-256 {found}, and versions.toml says {sha256}: it is not what was reviewed"
+        )
 
 
 def run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> None:
     """Run a command in a folder; shows its output only when it fails. Raises BuildError."""
     try:
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=env, capture_output=True, text=True, errors="replace", check=False
+        )
     except FileNotFoundError:
         raise BuildError(f"{command[0]} is not on this machine: install it (see static/README.md)") from None
     if done.returncode != 0:

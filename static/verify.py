@@ -15,11 +15,11 @@ import platform
 import re
 import signal
 import struct
-import subprocess
 import sys
 from collections import Counter
 from functools import cached_property, partial
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).resolve().parent
 MODULES = STATIC / "modules.txt"
 BUILTIN = "builtin: "
-# Two modules that the interpreter knows by other names than the library does.
-LIBRARY_NAMES = {
-    "_frozen_importlib": "importlib._bootstrap",
-    "_frozen_importlib_external": "importlib._bootstrap_external",
+# Two modules that the interpreter knows by other names than the library does; a list may have either.
+SAME = {
+    "importlib._bootstrap": "_frozen_importlib",
+    "importlib._bootstrap_external": "_frozen_importlib_external",
 }
 MIB = 1 << 20
 
@@ -170,17 +170,12 @@ class Subject:
         if MACHINES.get(self.elf.machine) != platform.machine():
             return f"an executable for another machine than this ({platform.machine()})"
         command = [sys.executable, "-I", "-S", "-c", PROBE, str(RUNS), str(self.path.resolve()), COMMAND]
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            errors="replace",
-            start_new_session=True,
+        with Popen(
+            command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, errors="replace", start_new_session=True
         ) as process:
             try:
                 output, _ = process.communicate(timeout=RUN_SECONDS)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 return f"no end of {RUNS} starts after {RUN_SECONDS} s"
         lines = output.splitlines()
@@ -268,13 +263,13 @@ def look_at_names(subject: Subject, *, name: str, is_builtin: bool) -> Result:
     if section.flags & (ALLOCATED | SECTION_WRITABLE) != ALLOCATED:
         return False, f"a section {name} that is not read-only data of the program"
     texts = [text.decode(errors="replace") for text in section.content.split(b"\0") if text]
-    return compare(subject, [LIBRARY_NAMES.get(text, text) for text in texts], is_builtin=is_builtin)
+    return compare(subject, texts, is_builtin=is_builtin)
 
 
 def look_at_code(subject: Subject) -> Result:
     """Search for what all code that was frozen carries: where it comes from."""
-    names = {name.decode() for name in re.findall(rb"<frozen ([\w.]+)>", subject.elf.data)}
-    return compare(subject, sorted(names), is_builtin=False)
+    names = [name.decode() for name in re.findall(rb"<frozen ([\w.]+)>", subject.elf.data)]
+    return compare(subject, sorted({SAME.get(name, name) for name in names}), is_builtin=False)
 
 
 def compare(subject: Subject, names: Sequence[str], *, is_builtin: bool) -> Result:
@@ -282,7 +277,7 @@ def compare(subject: Subject, names: Sequence[str], *, is_builtin: bool) -> Resu
         listed = read_list(subject.modules, is_builtin=is_builtin)
     except (OSError, UnicodeDecodeError) as error:
         return False, f"no list to compare with: {error}"
-    found, wanted = Counter(names), Counter(listed)
+    found, wanted = (Counter(SAME.get(name, name) for name in one) for one in (names, listed))
     parts = {"not in the list": found - wanted, "in the list only": wanted - found}
     problems = [f"{what}: {', '.join(sorted(rest.elements()))}" for what, rest in parts.items() if rest]
     return not problems, "; ".join(problems) or f"{len(names)} as listed"

@@ -1,31 +1,27 @@
 /*
  * _vaultenv_openssl: what the templates of vault-env need OpenSSL for, built into the static executable.
  *
- * The executable has no ctypes, through which src/vault_secrets_webhook/gotemplate/crypto/openssl.py reaches libcrypto
+ * The executable has no ctypes, through which src/vault_secrets_webhook/gotemplate/crypto/libcrypto.py reaches OpenSSL
  * elsewhere; both give the same bytes. This file knows bytes and names only: not what they are for, and no kind of key.
  *
  * Rules: a failure is a ValueError of a few words, which repeat no argument. OpenSSL's list of errors is empty after
  * every call, because `_ssl` would take what is left there for its own. A function releases at its end all that it has,
- * and overwrites what may be secret before; arguments and results, which Python holds, are beyond its reach. The
- * interpreter's lock is released where OpenSSL or crypt(3) computes for long; meanwhile nothing of Python's is touched
- * but texts and buffers that the arguments hold.
+ * and overwrites what may be secret before; arguments and results, which Python holds, are beyond its reach. Python's
+ * lock is released for long computations, which touch nothing of Python but texts and buffers that the arguments hold.
  *
  * Sources: EVP_EncryptInit(3), EVP_PKEY_keygen(3), d2i_PrivateKey(3), EVP_DigestSignInit(3) of OpenSSL 3; crypt(3).
  */
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* crypt_r */
-#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <string.h>
 #ifdef VAULTENV_CRYPT /* the library has crypt_r: musl's libc, glibc's libcrypt */
-#include <crypt.h>
+#include <crypt.h> /* crypt_r, because Python.h defines _GNU_SOURCE */
 #endif
 
 enum { AES_KEY_SIZE = 32, AES_BLOCK_SIZE = 16 };
@@ -310,14 +306,18 @@ sign(PyObject *Py_UNUSED(module), PyObject *arguments)
 }
 
 #ifdef VAULTENV_CRYPT
-/* Give the hash, or None. The arguments end in a NUL, and have no other. */
+/* Give the hash, or None. */
 static PyObject *
 run_crypt(const char *password, const char *setting)
 {
     const char *hash = NULL;
     PyObject *result = NULL;
-    struct crypt_data *state = OPENSSL_zalloc(sizeof *state); /* 32 KiB with glibc: not for a thread's stack */
+    struct crypt_data *state = NULL;
 
+    if (strncmp(setting, "$2", 2) != 0) { /* bcrypt: the executable may be linked without the other methods */
+        return Py_NewRef(Py_None);
+    }
+    state = OPENSSL_zalloc(sizeof *state); /* 32 KiB with glibc: not for a thread's stack */
     if (state == NULL) {
         return fail("no memory for a hash");
     }
@@ -368,7 +368,7 @@ static PyMethodDef methods[] = {
         "Sign data: RSA by PKCS #1 v1.5, DSA and ECDSA in DER. Ed25519 takes the data as they are, and digest ''.")},
     {"crypt", hash_password, METH_VARARGS, PyDoc_STR(
         "crypt(password: bytes, setting: bytes) -> bytes | None\n\n"
-        "Hash a password by crypt(3). None if the library has no such method, or does not take the setting.")},
+        "Hash a password by bcrypt, with crypt(3). None if the library cannot, or does not take the setting.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -385,7 +385,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "_vaultenv_openssl",
-    .m_doc = "Ciphers, keys and signatures by OpenSSL, and hashes by crypt(3).",
+    .m_doc = "Ciphers, keys and signatures by OpenSSL, and bcrypt by crypt(3).",
     .m_size = 0,
     .m_methods = methods,
     .m_slots = slots,
