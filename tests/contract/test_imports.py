@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 SOURCES = Path(__file__).parents[2] / "src"
 SCRIPT = "import sys; sys.path.insert(0, sys.argv[1]); from vault_secrets_webhook.vaultenv.__main__ import run; run(['true'])"
 
+# Plays the static executable: its list of modules, and one of them that starts what it is told to.
+PLAYED = (
+    "import posix; sys.builtin_module_names += ('_vaultenv_process',);"
+    " played = sys.modules['_vaultenv_process'] = type(sys)('_vaultenv_process');"
+    " played.entries = lambda: [b'PATH=/usr/bin:/bin', b'', b'NO_SIGN'];"
+    " played.ignored_signals = lambda: ();"
+    " played.execve = lambda path, argv, entries:"
+    " posix.write(2, b'import time: | played\\n') and posix.execve(path, argv, {})"
+)
+
 PASS_THROUGH = [
     "__future__",
     "_collections_abc",
@@ -67,6 +77,7 @@ ONE_SECRET = [
 ]
 
 TLS = ["_ssl", "vault_secrets_webhook.wire.tls"]
+AUTHORITIES = ["vault_secrets_webhook.wire.authorities"]
 LOGIN = ["vault_secrets_webhook.vault.auth", "vault_secrets_webhook.vault.auth.kubernetes"]
 
 STARTS: list[tuple[str, dict[str, str], list[str]]] = [
@@ -86,6 +97,11 @@ STARTS: list[tuple[str, dict[str, str], list[str]]] = [
         "one secret over TLS",
         {"A": "vault:secret/data/a#k", "VAULT_TOKEN": "t", "VAULT_ADDR": "HTTPS"},
         PASS_THROUGH + ONE_SECRET + TLS,
+    ),
+    (
+        "one secret over TLS, with the system's authorities",
+        {"A": "vault:secret/data/a#k", "VAULT_TOKEN": "t", "VAULT_ADDR": "HTTPS", "SSL_CERT_FILE": "CA"},
+        PASS_THROUGH + ONE_SECRET + TLS + AUTHORITIES,
     ),
     (
         "login over TLS",
@@ -156,7 +172,7 @@ def list_imports(interpreter: str, script: str, environ: Mapping[str, str]) -> s
 @pytest.mark.parametrize(("given", "expected"), [row[1:] for row in STARTS], ids=[row[0] for row in STARTS])
 def test_imports(interpreter: str, given: dict[str, str], expected: list[str], places: dict[str, str]) -> None:
     environ = {name: places.get(value, value) for name, value in given.items()}
-    if given.get("VAULT_ADDR") == "HTTPS":
+    if given.get("VAULT_ADDR") == "HTTPS" and "SSL_CERT_FILE" not in given:
         environ["VAULT_CACERT"] = places["CA"]
     list_imports(interpreter, SCRIPT, environ)  # compiles what has not been run before, which imports more
     imported = list_imports(interpreter, SCRIPT, environ) - list_imports(interpreter, "pass", {})
@@ -179,3 +195,10 @@ def test_pass_through_imports_nothing_of_the_vault_half(given: dict[str, str]) -
     assert not {name for name in imported if name.split(".")[0] in {"_socket", "_ssl", "_json", "json", "re", "typing"}}
     ours = {name.split(".")[1] for name in imported if name.startswith("vault_secrets_webhook.")}
     assert ours == {"errors", "goparse", "textlog", "vaultenv"}
+
+
+def test_executable_needs_nothing_more() -> None:
+    """With its module in C, a start without references imports that one besides, and no `ctypes` for odd entries."""
+    script = f"import sys; sys.path.insert(0, sys.argv[1]); {PLAYED}; {SCRIPT}"
+    imported = list_imports(sys.executable, script, {}) - list_imports(sys.executable, "pass", {})
+    assert sorted(imported) == sorted([*PASS_THROUGH, "played"])

@@ -391,6 +391,7 @@ ERRORS = [
 ]
 
 
+@pytest.mark.forms("interpreter")  # the executable imports nothing that stands in front of its own modules
 @pytest.mark.parametrize(("error", "shown"), ERRORS)
 def test_unforeseen_error_shows_its_place_alone(
     environ: dict[str, str], canary: str, tmp_path: Path, error: str, shown: str

@@ -155,10 +155,11 @@ def bit(*numbers: int) -> int:
 
 @pytest.mark.parametrize("has_reference", [False, True])
 def test_signals_that_were_ignored_or_blocked_stay_so(environ: dict[str, str], has_reference: bool) -> None:
-    """Not SIGPIPE and SIGXFSZ, which the interpreter of `prepare` ignores and ours cannot know of."""
+    """SIGPIPE and SIGXFSZ were not: the interpreter of `prepare` ignores them itself."""
     ignored, blocked = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1), (signal.SIGUSR2, signal.SIGTERM)
     words = [*COMMAND, "cat", "/proc/self/status"]
     prepare = f"import os, signal, sys; [signal.signal(n, signal.SIG_IGN) for n in {[*map(int, ignored)]}]; "
+    prepare += "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGPIPE, signal.SIGXFSZ)]; "
     prepare += f"signal.pthread_sigmask(signal.SIG_BLOCK, {[*map(int, blocked)]}); os.execv(sys.argv[1], sys.argv[1:])"
     ended = subprocess.run(
         [sys.executable, "-c", prepare, *words],
@@ -168,6 +169,18 @@ def test_signals_that_were_ignored_or_blocked_stay_so(environ: dict[str, str], h
         timeout=60,
     )
     assert read_status(ended.stdout) == {"SigBlk": bit(*blocked), "SigIgn": bit(*ignored), "SigCgt": 0, "SigPnd": 0}
+
+
+@pytest.mark.forms("static")
+@pytest.mark.parametrize("ignored", [(), (signal.SIGPIPE,), (signal.SIGXFSZ,), (signal.SIGPIPE, signal.SIGXFSZ)])
+def test_executable_knows_all_that_was_ignored(executable: Path, ignored: tuple[signal.Signals, ...]) -> None:
+    prepare = "import os, signal, sys; [signal.signal(n, signal.SIG_DFL) for n in (signal.SIGPIPE, signal.SIGXFSZ)]; "
+    prepare += (
+        f"[signal.signal(n, signal.SIG_IGN) for n in {[*map(int, ignored)]}]; os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    words = [sys.executable, "-c", prepare, str(executable), "cat", "/proc/self/status"]
+    ended = subprocess.run(words, env={"PATH": PATH}, capture_output=True, check=True, timeout=60)
+    assert read_status(ended.stdout)["SigIgn"] == bit(*ignored)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])

@@ -127,12 +127,12 @@ def test_log_server_is_not_supported_yet() -> None:
     assert "VAULT_ENV_LOG_SERVER is not supported by this version" in seen.log
 
 
-@pytest.mark.parametrize("form", ["true", "false"])
-def test_no_secret_at_any_level(vault: FakeServer, environ: dict[str, str], canary: str, form: str) -> None:
+@pytest.mark.parametrize("as_json", ["true", "false"])
+def test_no_secret_at_any_level(vault: FakeServer, environ: dict[str, str], canary: str, as_json: str) -> None:
     vault.answer = serve_paths({"kv/a": kv1({"k": canary})})
     given = {"A": f"x-{canary} ${{vault:kv/a#k}}", "VAULT_TOKEN": f"token-{canary}", "PLAIN": canary}
     seen = run(
-        {**environ, **given, "VAULT_LOG_LEVEL": "debug", "VAULT_JSON_LOG": form},
+        {**environ, **given, "VAULT_LOG_LEVEL": "debug", "VAULT_JSON_LOG": as_json},
         "sh",
         "-c",
         'test "$A" = "x-$PLAIN $PLAIN"',

@@ -264,11 +264,12 @@ def test_revoked(bao: OpenBao) -> None:
     assert bao.request("GET", "auth/token/lookup-self", token=token)[0] == 403
 
 
-def test_namespace(bao: OpenBao) -> None:
-    bao.create_namespace(MOUNT)
-    bao.act("POST", "sys/mounts/kv", {"type": "kv", "options": {"version": "1"}}, namespace=MOUNT)
-    bao.act("PUT", "kv/app", {"k": "of the namespace"}, namespace=MOUNT)
-    assert inject(bao, bao.root_token, A="vault:kv/app#k", VAULT_NAMESPACE=MOUNT).environ["A"] == "of the namespace"
+def test_namespace(bao: OpenBao, form: str) -> None:
+    namespace = f"{MOUNT}-{form}"
+    bao.create_namespace(namespace)
+    bao.act("POST", "sys/mounts/kv", {"type": "kv", "options": {"version": "1"}}, namespace=namespace)
+    bao.act("PUT", "kv/app", {"k": "of the namespace"}, namespace=namespace)
+    assert inject(bao, bao.root_token, A="vault:kv/app#k", VAULT_NAMESPACE=namespace).environ["A"] == "of the namespace"
     assert cause(inject(bao, bao.root_token, A="vault:kv/app#k"), "A").startswith("kv/app: ")
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import ssl
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.server import Asked, FakeServer, Reply, Tunnel
 from tests.fakes.vault import kv1, serve_paths
-from tests.process.runner import run
+from tests.process.runner import COMMAND, PATH, can_mount, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.fakes.certificates import Authority
 
@@ -44,6 +47,7 @@ TRUSTED: list[tuple[str, dict[str, str]]] = [
     ("CA bytes win", {"VAULT_CACERT_BYTES": "CA", "VAULT_CACERT": "{}/gone"}),
     ("CA file wins over the directory", {"VAULT_CACERT": "{}/ca.crt", "VAULT_CAPATH": "{}/gone"}),
     ("system's file", {"SSL_CERT_FILE": "{}/ca.crt"}),
+    ("system's directory", {"SSL_CERT_DIR": "{0}/gone:{0}/authorities"}),
     ("server name", {"VAULT_CACERT": "{}/ca.crt", "VAULT_TLS_SERVER_NAME": "vault.example.com"}),
     ("not checked", {"VAULT_SKIP_VERIFY": "true"}),
 ]
@@ -68,6 +72,8 @@ NOT_TRUSTED: list[tuple[str, dict[str, str], str]] = [
     ("CA file is none", {"VAULT_CACERT": "{}/authorities/README"}, "VAULT_CACERT "),
     ("CA bytes are none", {"VAULT_CACERT_BYTES": "x"}, "VAULT_CACERT_BYTES cannot be used"),
     ("no CA directory", {"VAULT_CAPATH": "{}/gone"}, "VAULT_CAPATH "),
+    ("system's file that is not there", {"SSL_CERT_FILE": "{}/gone"}, "SSL_CERT_FILE "),
+    ("system's file without any", {"SSL_CERT_FILE": "{}/authorities/README"}, "SSL_CERT_FILE "),
     (
         "half a client certificate",
         {"VAULT_SKIP_VERIFY": "1", "VAULT_CLIENT_KEY": "{}/x"},
@@ -79,6 +85,55 @@ NOT_TRUSTED: list[tuple[str, dict[str, str], str]] = [
         "the client certificate",
     ),
 ]
+
+
+# What the container has in its usual places -> whose authorities are taken: its own, or those of vault-env.
+CONTAINERS: list[tuple[str, dict[str, str], str]] = [
+    ("nothing", {}, "vault-env"),
+    ("something, but no certificate", {"certs/README": "x"}, "vault-env"),
+    ("other authorities", {"certs/ca-certificates.crt": "STRANGER"}, "others"),
+    ("another authority in the directory", {"certs/a.pem": "STRANGER"}, "others"),
+    ("the authority beside others", {"certs/ca-certificates.crt": "STRANGER", "certs/mine.crt": "CA"}, "container"),
+]
+
+
+@pytest.mark.skipif(not can_mount() or not Path("/etc/ssl").is_dir(), reason="the usual places cannot be emptied here")
+@pytest.mark.parametrize(("files", "taken"), [row[1:] for row in CONTAINERS], ids=[row[0] for row in CONTAINERS])
+def test_container(
+    server: FakeServer,
+    authority: Authority,
+    stranger: Authority,
+    tmp_path: Path,
+    form: str,
+    files: dict[str, str],
+    taken: str,
+) -> None:
+    """Nothing is in /etc/ssl and /etc/pki but these files.
+
+    The static executable has the world's authorities, which ours is not among; an interpreter is given ours.
+    """
+    built_in = ssl.PEM_cert_to_DER_cert(authority.ca_file.read_text())
+    (tmp_path / "_vaultenv_roots.py").write_text(f"CERTIFICATES = {built_in!r}\n")
+    lines = ["mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs || exit 99"]
+    lines += ["if [ -d /etc/pki ]; then mount -t tmpfs none /etc/pki || exit 99; fi"]
+    for name, content in files.items():
+        text = {"CA": authority.ca_file, "STRANGER": stranger.ca_file}.get(content)
+        source = text.read_text() if text is not None else content
+        lines.append(f"printf %s {shlex.quote(source)} > /etc/ssl/{name}")
+    lines.append(f"exec {shlex.join(COMMAND)} printenv A")
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", "\n".join(lines)],
+        env={"PATH": PATH, "PYTHONPATH": str(tmp_path), "VAULT_ADDR": server.address, **REFERENCE},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if taken == "container" or (taken == "vault-env" and form == "interpreter"):
+        assert (ended.returncode, ended.stdout) == (0, "v\n"), ended.stderr
+    else:
+        assert ended.returncode == 1
+        assert "is not trusted: unable to get local issuer certificate" in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"])

@@ -1,5 +1,7 @@
 """`vault-env COMMAND [ARGUMENT ...]`: become COMMAND, with every reference in the environment replaced by its value.
 
+`vault-env copy DIR` is `copying`; a command of that name is started by `vault-env -- copy DIR`.
+
 Exit codes before the command has started: 127 command not found, 126 not executable, 1 anything else; 128+N when
 signal N ended the wait for Vault.
 """
@@ -14,17 +16,20 @@ from vault_secrets_webhook.errors import Error, LaunchError
 from vault_secrets_webhook.textlog import Log
 
 from . import environ as environment
-from . import launch
+from . import launch, process
 from .settings import Settings, wants_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-USAGE = "usage: vault-env [--] COMMAND [ARGUMENT ...]  (or vault-env --version)"
+USAGE = (
+    "usage: vault-env [--] COMMAND [ARGUMENT ...]  (or vault-env copy DIR [MOUNT_POINT ...], or vault-env --version)"
+)
 ANSWERS = {"--version": f"vault-env {__version__}", "--help": USAGE, "-h": USAGE}
-STDOUT = 1
+STDOUT, STDERR = 1, 2
 FAILED = 1
+INTERRUPTED = 130
 SCHEME = b"vault:"
 
 
@@ -34,10 +39,28 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Start the command; returns only when that failed, with the exit code."""
+    """Do what the arguments say; returns only when no command was to be started or that failed, with the exit code.
+
+    Nothing is raised, for Python would show all that it knows. The static executable begins here.
+    """
+    try:
+        return obey(arguments)
+    except KeyboardInterrupt:  # a signal before anybody watched for it
+        return INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - what could not even be logged
+        show(f"vault-env: internal error: {type(error).__name__}", STDERR)
+        return FAILED
+
+
+def obey(arguments: list[str]) -> int:
+    """Start the command, answer or copy; the exit code."""
     launch.hold_closed_streams()
     if len(arguments) == 1 and (answer := ANSWERS.get(arguments[0])):
         return show(answer)
+    if arguments[:1] == ["copy"]:
+        from . import copying
+
+        return copying.run(arguments[1:], copying.RUNNING if process is not None else None)
     if arguments[:1] == ["--"]:
         arguments = arguments[1:]
     watch = launch.SignalWatch()
@@ -56,6 +79,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except Error as error:
         log.error(str(error))  # noqa: TRY400
+    except MemoryError:
+        log.error("there is not enough memory: the container's memory limit is too low")  # noqa: TRY400
     except Exception as error:  # noqa: BLE001 - the text of an unforeseen error may hold anything, also a secret
         log.error(  # noqa: TRY400
             "internal error", kind=type(error).__name__, place=describe_place(error), reason=describe_number(error)
@@ -63,10 +88,10 @@ def run(arguments: list[str]) -> int:
     return FAILED
 
 
-def show(text: str) -> int:
-    """Write a line to standard output; the exit code."""
+def show(text: str, descriptor: int = STDOUT) -> int:
+    """Write a line; the exit code."""
     try:
-        os.write(STDOUT, text.encode() + b"\n")
+        os.write(descriptor, text.encode() + b"\n")
     except OSError:  # a broken or full stream
         return FAILED
     return 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from . import process
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,7 +72,12 @@ OWN_NAMES = frozenset(
 
 
 def read_entries() -> list[bytes]:
-    """Read the entries that the process was started with; what the interpreter knows where /proc is not mounted."""
+    """Read the entries that the process was started with.
+
+    The static executable has them at hand. Else the kernel is asked, and the interpreter where /proc is not mounted.
+    """
+    if process is not None:
+        return process.entries()
     try:
         descriptor = os.open("/proc/self/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

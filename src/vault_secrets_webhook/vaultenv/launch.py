@@ -10,6 +10,8 @@ from _thread import start_new_thread
 
 from vault_secrets_webhook.errors import Error, LaunchError
 
+from . import process
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,9 +111,14 @@ class SignalWatch:
             self.mask = mask
 
     def restore(self) -> None:
-        """Give the application what we were given: undo what the interpreter and this watch have changed."""
+        """Give the application what we were given: undo what the interpreter and this watch have changed.
+
+        Only the static executable knows whether what Python ignores was ignored before.
+        """
+        kept = process.ignored_signals() if process is not None else ()
         for number in (*IGNORED_BY_PYTHON, *self.watched):
-            _signal.signal(number, _signal.SIG_DFL)
+            if number not in kept:
+                _signal.signal(number, _signal.SIG_DFL)
         if self.mask is not None:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask)
 
@@ -129,6 +136,8 @@ def execute(path: str, argv: list[bytes], entries: list[bytes], watch: SignalWat
     """Become the application; `check_sizes` has been asked before. Raises LaunchError."""
     watch.restore()
     try:
+        if process is not None:
+            process.execve(os.fsencode(path), argv, entries)
         if all(entry.find(b"=") > 0 for entry in entries):
             os.execve(path, argv, dict(entry.split(b"=", 1) for entry in entries))  # noqa: S606 - no shell is the point
         execute_verbatim(os.fsencode(path), argv, entries)

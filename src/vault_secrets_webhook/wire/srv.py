@@ -63,18 +63,22 @@ def is_usable(record: Record) -> bool:
 
 
 def read_servers(resolv_conf: str) -> list[tuple[str, int]]:
-    """Read the name servers of a resolv.conf (`nameserver ADDRESS`, or `[ADDRESS]:PORT`)."""
+    """Read the name servers of a resolv.conf (`nameserver ADDRESS`, or `[ADDRESS]:PORT`).
+
+    As bytes: a stream for text would need a codec, and a name that is not ASCII another one.
+    """
     try:
-        with open(resolv_conf, encoding="utf-8", errors="replace") as file:
+        with open(resolv_conf, "rb") as file:
             fields = [line.split() for line in file]
     except OSError:
         return []
     servers = []
     for field in fields:
-        if len(field) > 1 and field[0] == "nameserver":
-            is_plain_v6 = field[1].count(":") > 1 and not field[1].startswith("[")
+        if len(field) > 1 and field[0] == b"nameserver":
             try:
-                host, port = (field[1], None) if is_plain_v6 else split_host_port(field[1])
+                text = field[1].decode("ascii")
+                is_plain_v6 = text.count(":") > 1 and not text.startswith("[")
+                host, port = (text, None) if is_plain_v6 else split_host_port(text)
             except ValueError:
                 continue
             servers.append((host, port or 53))

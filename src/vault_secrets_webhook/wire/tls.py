@@ -23,16 +23,6 @@ PROTOCOL_TLS_CLIENT = 16
 TLS_1_2 = 0x0303
 VERIFY_X509_PARTIAL_CHAIN = 0x80000
 
-# Where the distributions keep their certificate authorities, the order of Go's crypto/x509.
-SYSTEM_FILES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-
 NO_AUTHORITY = "it holds no certificate in PEM form, or a broken one"
 
 SSLError = _ssl.SSLError
@@ -105,43 +95,13 @@ def load_authorities(context: _ssl._SSLContext, settings: TLSSettings, environ: 
             lambda: context.load_verify_locations(settings.ca_file, None, None),
         )
     elif settings.ca_path:
-        load_directory(context, settings.ca_path)
+        from .authorities import load_named_directory
+
+        load_named_directory(context, settings.ca_path)
     else:
+        from .authorities import load_system_authorities
+
         load_system_authorities(context, environ)
-
-
-def load_directory(context: _ssl._SSLContext, directory: str) -> None:
-    """Load every file of the directory that holds a certificate (no hashed names are needed)."""
-    import os
-
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError as error:
-        raise ConfigurationError(f"VAULT_CAPATH {directory} cannot be read: {error.strerror}") from None
-    loaded = 0
-    for name in names:
-        try:
-            context.load_verify_locations(os.path.join(directory, name), None, None)
-        except (OSError, _ssl.SSLError):  # a README, a key, a sub-directory
-            continue
-        loaded += 1
-    if not loaded:
-        raise ConfigurationError(f"VAULT_CAPATH {directory} has no certificate in it")
-
-
-def load_system_authorities(context: _ssl._SSLContext, environ: dict[str, str]) -> None:
-    """Load what SSL_CERT_FILE and SSL_CERT_DIR name, else the distribution's bundle, else OpenSSL's own places."""
-    named_file = environ.get("SSL_CERT_FILE", "")
-    for path in [named_file] if named_file else SYSTEM_FILES:
-        try:
-            context.load_verify_locations(path, None, None)
-        except (OSError, _ssl.SSLError):
-            continue
-        break
-    else:
-        context.set_default_verify_paths()
-    if named_directory := environ.get("SSL_CERT_DIR", ""):
-        context.load_verify_locations(None, named_directory, None)
 
 
 def show_path(text: str) -> str:

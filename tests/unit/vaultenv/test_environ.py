@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.fakes.native import FakeProcess
+from vault_secrets_webhook.vaultenv import environ
 from vault_secrets_webhook.vaultenv.environ import (
     CONNECTION_NAMES,
     OWN_NAMES,
@@ -118,6 +120,14 @@ def test_build(
     entries: list[bytes], values: dict[bytes, bytes | None], added: dict[bytes, bytes], expected: list[bytes]
 ) -> None:
     assert build_entries(entries, frozenset({b"OWN"}), values, added) == expected
+
+
+def test_entries_that_the_executable_has_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [b"A=1", b"NO_SIGN", b"", b"=x", b"A=\xff"]
+    monkeypatch.setattr(environ, "process", FakeProcess(entries))
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("/proc is asked"))
+    assert read_entries() == entries
+    assert build_entries(entries, frozenset()) == entries[:-1]
 
 
 def test_entries_where_proc_is_not_mounted(monkeypatch: pytest.MonkeyPatch) -> None:

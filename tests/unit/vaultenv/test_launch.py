@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.native import Executed, Execution, FakeProcess
 from vault_secrets_webhook.errors import Error, LaunchError
 from vault_secrets_webhook.vaultenv import launch
 from vault_secrets_webhook.vaultenv.launch import check_sizes, explain, find_command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LONGEST = 32 * os.sysconf("SC_PAGE_SIZE") - 1
@@ -136,3 +139,57 @@ def test_path_and_arguments_count() -> None:
 )
 def test_why_the_kernel_refused(number: int, words: str) -> None:
     assert words in explain(OSError(number, os.strerror(number)))
+
+
+@pytest.fixture
+def dispositions() -> Iterator[None]:
+    """Of all signals that a `SignalWatch` has to do with; given back behind the test."""
+    numbers = (*launch.IGNORED_BY_PYTHON, *launch.ENDING_SIGNALS)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+HELD = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+@pytest.mark.parametrize("ignored", [(), (signal.SIGPIPE,), (signal.SIGXFSZ,), HELD])
+@pytest.mark.usefixtures("dispositions")
+def test_what_the_executable_was_started_with_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, ignored: tuple[signal.Signals, ...]
+) -> None:
+    for number in HELD:
+        signal.signal(number, signal.SIG_IGN)  # as the executable does at its start
+    monkeypatch.setattr(launch, "process", FakeProcess(ignored=ignored))
+    launch.SignalWatch().restore()
+    assert tuple(number for number in HELD if signal.getsignal(number) is signal.SIG_IGN) == ignored
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("dispositions")
+def test_interpreter_makes_them_default() -> None:
+    for number in HELD:
+        signal.signal(number, signal.SIG_IGN)
+    launch.SignalWatch().restore()
+    assert [signal.getsignal(number) for number in HELD] == [signal.SIG_DFL] * 2
+
+
+@pytest.mark.parametrize("entries", [[b"A=1", b"B="], [b"NO_SIGN", b"", b"A=1", b"A=2"]])
+@pytest.mark.usefixtures("dispositions")
+def test_executable_asks_the_kernel_itself(monkeypatch: pytest.MonkeyPatch, entries: list[bytes]) -> None:
+    process = FakeProcess()
+    monkeypatch.setattr(launch, "process", process)
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("a dictionary is made"))
+    with pytest.raises(Executed):
+        launch.execute("/bin/t\udcff", [b"t", b"x"], entries, launch.SignalWatch())
+    assert process.executed == [Execution(b"/bin/t\xff", [b"t", b"x"], entries)]
+
+
+@pytest.mark.usefixtures("dispositions")
+def test_executable_tells_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+    monkeypatch.setattr(launch, "process", FakeProcess(failure=failure))
+    with pytest.raises(LaunchError, match=r"^/x: cannot be started: neither a program for this machine") as raised:
+        launch.execute("/x", [b"x"], [], launch.SignalWatch())
+    assert raised.value.exit_code == 126

@@ -138,3 +138,14 @@ def test_a_record_that_names_no_port_of_a_host_is_passed_over(
     assert srv.choose_target("vault.example", str(conf)) is None
     found.append((9, 0, 8200, "vault-0.example"))
     assert srv.choose_target("vault.example", str(conf)) == ("vault-0.example", 8200)
+
+
+def test_name_servers(tmp_path: Path) -> None:
+    """Whatever stands in the file, and without a codec that the static executable has not."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_bytes(
+        b"# \xff\nsearch a b\r\nnameserver 192.0.2.1\r\n nameserver\t2001:db8::1 # x\nnameserver [::1]:5353\n"
+        b"nameserver m\xc3\xbcnchen\nnameserver \xff\nnameserver\nNAMESERVER 192.0.2.2\nnameserver 192.0.2.3:x\nnameserver [::2]"
+    )
+    assert srv.read_servers(str(conf)) == [("192.0.2.1", 53), ("2001:db8::1", 53), ("::1", 5353), ("::2", 53)]
+    assert srv.read_servers(str(tmp_path / "gone")) == []

@@ -1,7 +1,8 @@
 """bcrypt, as Go's package golang.org/x/crypto/bcrypt computes it (`$2a$`, cost 10).
 
-The C library's is used, by the module `_crypt` (up to Python 3.12) or ctypes; where neither reaches it, Blowfish is
-computed here, which takes ten seconds. Its tables are the binary digits of pi, which are computed faster than a table would be read.
+The C library's is used, by the static executable's module in C, the module `_crypt` (up to Python 3.12) or ctypes;
+where none reaches it, Blowfish is computed here, which takes ten seconds. Its tables are the binary digits of pi, which
+are computed faster than a table would be read.
 
 Sources: N. Provos, D. Mazieres, A Future-Adaptable Password Scheme (1999); B. Schneier, Blowfish (1994).
 """
@@ -44,12 +45,22 @@ def load_crypt(password: bytes = b"") -> Crypt | None:
     """
     if b"\0" in password:
         return None
-    for load in (load_module, load_library):
+    for load in (load_built_in, load_module, load_library):
         crypt = load()
         probe = crypt(password, STANDARD + b"04$" + b"." * 22) if crypt is not None else None
         if probe is not None and probe.startswith(STANDARD):
             return crypt
     return None
+
+
+def load_built_in() -> Crypt | None:
+    """Give the function that is linked into the static executable."""
+    try:
+        from _vaultenv_openssl import crypt  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    built_in: Crypt = crypt
+    return built_in
 
 
 def load_module() -> Crypt | None:

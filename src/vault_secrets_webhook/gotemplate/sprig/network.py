@@ -5,7 +5,7 @@ Sources: Sprig v3.3.0, `getHostByName`; package net, `LookupHost` and `isDomainN
 
 from __future__ import annotations
 
-from _socket import SOCK_STREAM, gaierror, getaddrinfo
+from _socket import SOCK_STREAM, getaddrinfo
 
 from vault_secrets_webhook.gotemplate.crypto.addresses import is_literal, is_old_form
 from vault_secrets_webhook.gotemplate.sprig.random import choose_below
@@ -33,7 +33,7 @@ def look_up(name: bytes) -> list[bytes]:
         return []
     try:
         found = getaddrinfo(name, None, type=SOCK_STREAM)
-    except gaierror:
+    except OSError:  # also what is wrong with this machine, as Go has it
         return []
     return list(dict.fromkeys(str(address[0]).encode() for *_, address in found))
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.native import FakeOpenSSL
 from vault_secrets_webhook.errors import FunctionError
 from vault_secrets_webhook.gotemplate.crypto import bcrypt
 
@@ -117,6 +118,24 @@ def test_interpreter_without_crypt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "_crypt", None)
     monkeypatch.setitem(sys.modules, "ctypes", None)
     assert bcrypt.load_crypt() is None
+
+
+def test_built_in_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = FakeOpenSSL()
+    monkeypatch.setitem(sys.modules, "_vaultenv_openssl", module)
+    crypt = bcrypt.load_crypt(b"password")
+    assert crypt == module.crypt
+    assert bcrypt.hash_password(b"password", crypt, FAST).endswith(b"x" * 31)
+
+
+def test_built_in_without_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """glibc's own crypt(3) has none, if the executable was linked with that."""
+    module = FakeOpenSSL()
+    monkeypatch.setattr(module, "crypt", lambda _password, _setting: None)
+    monkeypatch.setitem(sys.modules, "_vaultenv_openssl", module)
+    monkeypatch.setitem(sys.modules, "_crypt", None)
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert bcrypt.load_crypt(b"password") is None
 
 
 def test_library_without_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:

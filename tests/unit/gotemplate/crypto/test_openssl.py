@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -12,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.native import FakeOpenSSL
 from vault_secrets_webhook.errors import FunctionError
-from vault_secrets_webhook.gotemplate.crypto import openssl
+from vault_secrets_webhook.gotemplate.crypto import libcrypto, openssl
 
 blocks = st.integers(0, 40).flatmap(lambda count: st.binary(min_size=16 * count, max_size=16 * count))
 
@@ -84,23 +86,23 @@ def test_no_error_is_left_behind() -> None:
 def peek_error() -> int:
     import ctypes
 
-    peek = ctypes.CDLL(openssl.find_library()).ERR_peek_error
+    peek = ctypes.CDLL(libcrypto.find_library()).ERR_peek_error
     peek.restype = ctypes.c_ulong
     return int(peek())
 
 
 @pytest.mark.parametrize("library", ["/nowhere/libcrypto.so", "libc.so.6"], ids=["missing", "another one"])
 def test_library_out_of_reach(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    monkeypatch.setattr(openssl, "LOADED", [])
-    monkeypatch.setattr(openssl, "find_library", lambda: library)
+    monkeypatch.setattr(libcrypto, "BOUND", [])
+    monkeypatch.setattr(libcrypto, "find_library", lambda: library)
     with pytest.raises(FunctionError, match="this needs OpenSSL 3 and ctypes") as caught:
         openssl.generate_key("ed25519")
     assert caught.value.is_constant
 
 
 def test_interpreter_without_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openssl, "LOADED", [])
-    monkeypatch.setitem(__import__("sys").modules, "ctypes", None)
+    monkeypatch.setattr(libcrypto, "BOUND", [])
+    monkeypatch.setitem(sys.modules, "ctypes", None)
     with pytest.raises(FunctionError, match="ctypes"):
         openssl.encrypt_aes_cbc(bytes(32), bytes(16), bytes(16))
 
@@ -110,4 +112,32 @@ def test_library_in_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     import _hashlib
 
     monkeypatch.delattr(_hashlib, "__file__")
-    assert openssl.find_library() is None
+    assert libcrypto.find_library() is None
+
+
+@pytest.fixture
+def built_in(monkeypatch: pytest.MonkeyPatch) -> FakeOpenSSL:
+    """What the static executable has; ctypes is not within reach there."""
+    module = FakeOpenSSL()
+    monkeypatch.setitem(sys.modules, "_vaultenv_openssl", module)
+    monkeypatch.setattr(libcrypto, "bind_once", lambda: pytest.fail("OpenSSL is looked for"))
+    return module
+
+
+def test_built_in_is_asked_for_all(built_in: FakeOpenSSL) -> None:
+    for kind in openssl.KINDS:
+        if kind != "rsa-4096":  # takes a second
+            openssl.derive_public_key(openssl.generate_key(kind))
+    openssl.sign(openssl.generate_key("ed25519"), "", b"data")
+    encrypted = openssl.encrypt_aes_cbc(b"k" * 32, b"i" * 16, b"sixteen bytes...")
+    assert encrypted != b"sixteen bytes..."
+    assert openssl.decrypt_aes_cbc(b"k" * 32, b"i" * 16, encrypted) == b"sixteen bytes..."
+    keys = ["generate_key", "derive_public_key"] * 4
+    assert built_in.asked == [*keys, "generate_key", "sign", "aes_cbc", "aes_cbc"]
+
+
+@pytest.mark.usefixtures("built_in")
+def test_built_in_fails_in_the_same_words() -> None:
+    with pytest.raises(FunctionError, match=r"^OpenSSL failed: a private key cannot be read$") as caught:
+        openssl.derive_public_key(b"junk")
+    assert caught.value.is_constant

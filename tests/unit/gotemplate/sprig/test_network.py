@@ -82,6 +82,17 @@ def test_not_found(asked: list[bytes]) -> None:
     assert asked == [b"none.example"]
 
 
+def test_machine_that_cannot_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """EAI_SYSTEM: no more descriptors, or the like."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(network, "getaddrinfo", fail)
+    with pytest.raises(TemplateError, match=r"error calling getHostByName: invalid argument to Intn$"):
+        look_up("one.example")
+
+
 def test_look_ups_of_a_template_are_counted(asked: list[bytes]) -> None:
     with pytest.raises(TemplateError, match="takes more than"):
         render('{{ range until 100 }}{{ getHostByName "one.example" }}{{ end }}', None)
