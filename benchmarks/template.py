@@ -41,7 +41,7 @@ def main() -> None:
         environments = {what: base | {"URL": f"vault:secret/data/app#{text}"} for what, text in SELECTORS.items()}
         cases = [
             Case(f"{side}: {what}", [*command, TRUE], env)
-            for side, command in sides(options.peer)
+            for side, command in sides(options).items()
             for what, env in environments.items()
         ]
         figures = time_cases(cases, options.runs)
@@ -57,6 +57,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=30, help="counted runs of each case (default 30)")
     parser.add_argument("--peer", help="the Go executable to measure beside ours")
+    parser.set_defaults(also=[], interpreter=False)
     return parser.parse_args()
 
 

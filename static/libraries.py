@@ -6,6 +6,7 @@ Both are built inside their own source folders, so that no path of this machine 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import shlex
@@ -21,22 +22,19 @@ from static.sources import VERSIONS, BuildError, provide_source, read_versions, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Position-independent, each function by itself so that the linker can leave out what nothing calls, and without tables
-# for C++ exceptions, which nothing throws.
+# Position-independent and hardened; each function by itself, so that the linker can leave out what nothing calls; without
+# tables for C++ exceptions, which nothing throws.
 FLAGS = ["-fPIE", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"]
+FLAGS += ["-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"]
 
 # OpenSSL for a TLS client of version 1.2 and newer, and for what templates can ask of it: RSA, DSA, elliptic curves,
 # AES, SHA-1, SHA-2, MD5, HMAC, scrypt. `no-err` leaves out the texts of errors, not their names, which Python has.
 # `no-autoload-config`: a file /etc/ssl/openssl.cnf in the container changes nothing.
-OPENSSL_WITHOUT = (
-    (
-        "afalgeng aria autoalginit-config autoerrinit autoload-config bf blake2 camellia cast cmp cms comp ct des dso dtls ec2m engine"
-        " err filenames gost idea legacy md4 mdc2 module multiblock nextprotoneg ocb ocsp pinshared psk rc2 rc4 rfc3779 rmd160"
-        " secure-memory seed shared siphash siv sm2 sm3 sm4 srp srtp ssl-trace ssl3 tests tls1 tls1_1 ts whirlpool"
-    )
-    .replace("autoalginit-config ", "")
-    .split()
-)
+OPENSSL_WITHOUT = """
+    afalgeng aria autoerrinit autoload-config bf blake2 camellia cast cmp cms comp ct des dso dtls ec2m engine err
+    filenames gost idea legacy md4 mdc2 module multiblock nextprotoneg ocb ocsp pinshared psk rc2 rc4 rfc3779 rmd160
+    secure-memory seed shared siphash siv sm2 sm3 sm4 srp srtp ssl-trace ssl3 tests tls1 tls1_1 ts whirlpool
+""".split()  # noqa: SIM905 - this can be read
 OPENSSL_TARGETS = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}
 OPENSSL_LEVEL = "-Os"
 
@@ -148,7 +146,8 @@ def build_environ(toolchain: Toolchain) -> dict[str, str]:
 
 def provide_openssl(toolchain: Toolchain, sources: Sources) -> Path:
     """Give the folder with libssl.a, libcrypto.a and `include`."""
-    key = hash_inputs(toolchain.identity, VERSIONS, Path(__file__), identify(sources.openssl))
+    recipe = [*FLAGS, *OPENSSL_WITHOUT, OPENSSL_LEVEL, inspect.getsource(build_openssl)]
+    key = hash_inputs(toolchain.identity, VERSIONS, *recipe, identify(sources.openssl))
     return provide(f"openssl-{key}", lambda result: build_openssl(toolchain, sources.openssl, result))
 
 
@@ -171,7 +170,8 @@ def build_openssl(toolchain: Toolchain, given: str | None, result: Path) -> None
 
 def provide_python(toolchain: Toolchain, sources: Sources, openssl: Path) -> Path:
     """Give the folder with libpython.a, `include`, and `bin/python` with `lib`, an interpreter for the build itself."""
-    key = hash_inputs(toolchain.identity, VERSIONS, Path(__file__), identify(sources.python), openssl.name)
+    recipe = [*FLAGS, *PYTHON_OPTIONS, PYTHON_LEVEL, *EXTENSIONS.values(), inspect.getsource(build_python)]
+    key = hash_inputs(toolchain.identity, VERSIONS, *recipe, identify(sources.python), openssl.name)
     return provide(f"python-{key}", lambda result: build_python(toolchain, sources.python, openssl, result))
 
 

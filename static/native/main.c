@@ -8,8 +8,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "native.h"
@@ -29,6 +31,31 @@ hold_signals(void)
         if (sigaction(HELD_SIGNALS[i], &ignoring, &before) == 0 && before.sa_handler == SIG_IGN) {
             vaultenv_remember_ignored(HELD_SIGNALS[i]);
         }
+    }
+}
+
+/* CPython refuses to start with a folder as its standard input. Nothing of ours reads that,
+ * the application may: put it aside. Gives the descriptor to be put back, or -1 when there is nothing to do. */
+static int
+put_aside_folder(void)
+{
+    struct stat input;
+    if (fstat(STDIN_FILENO, &input) < 0 || !S_ISDIR(input.st_mode)) {
+        return -1;
+    }
+    int folder = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (folder >= 0) {
+        close(STDIN_FILENO);
+    }
+    return folder;
+}
+
+static void
+put_back_folder(int folder)
+{
+    if (folder >= 0) {
+        dup2(folder, STDIN_FILENO);
+        close(folder);
     }
 }
 
@@ -93,7 +120,9 @@ main(int argc, char **argv, char **envp)
 {
     vaultenv_remember_entries(envp);
     hold_signals();
+    int folder = put_aside_folder();
     PyStatus status = start_interpreter(argc, argv);
+    put_back_folder(folder);
     if (PyStatus_Exception(status)) {
         fprintf(stderr, "vault-env: cannot be started: %s\n", status.err_msg ? status.err_msg : "no reason is known");
         return FAILED;

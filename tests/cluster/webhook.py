@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.fakes.certificates import make_pair
+from tests.servers.memory import read_memory
 from tests.servers.process import ServerProcess
 
 if TYPE_CHECKING:
@@ -48,19 +49,7 @@ class Webhook:
             return str(answer.read().decode())
 
     def read_memory(self) -> bytes:
-        """Read every readable page of the process."""
-        contents = []
-        with Path(f"/proc/{self.process.pid}/mem").open("rb", buffering=0) as memory:
-            for line in Path(f"/proc/{self.process.pid}/maps").read_text().splitlines():
-                addresses, rights = line.split()[:2]
-                start, end = (int(address, 16) for address in addresses.split("-"))
-                if rights.startswith("r") and not line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
-                    memory.seek(start)
-                    try:
-                        contents.append(memory.read(end - start))
-                    except OSError:  # a mapping of a file that has become shorter
-                        continue
-        return b"\0".join(contents)
+        return read_memory(self.process.pid)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """Builds the servers that this machine lacks: `python -m tests.servers.build [NAME ...]`, which is `make servers`.
 
-Go builds them from the modules that `kubernetes/go.mod` pins and `kubernetes/go.sum` verifies, into a cache outside the
+Go builds them from the modules that a `go.mod` pins and its `go.sum` verifies (`gomodule` for the servers of Kubernetes,
+`nodemodule` for what a node runs below them; `--node` builds both, which is `make e2e-servers`), into a cache outside the
 tree (see `lookup.cache_root`). Two builds at once wait for each other, and an executable appears there whole or not at
 all. It needs Go 1.21 or newer, which fetches by itself the version that go.mod asks for.
 """
@@ -19,13 +20,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.servers.errors import ServerMissing
-from tests.servers.lookup import COMMANDS, GO_MODULE, Command, cache_root, find_command
+from tests.servers.lookup import COMMANDS, Command, cache_root, find_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 NEEDED = ("etcd", "kube-apiserver")
+NEEDED_BY_NODE = tuple(COMMANDS)
 
 _OLDEST_GO = (1, 21)  # the first that fetches a newer toolchain when go.mod asks for one
 _VERSION_PACKAGE = "k8s.io/component-base/version"
@@ -80,7 +82,7 @@ def _build(command: Command, go: str) -> None:
     unfinished = target.with_name(f".{target.name}")
     built = subprocess.run(
         [go, "build", *_build_flags(command), "-o", unfinished, command.package],
-        cwd=GO_MODULE,
+        cwd=command.folder,
         env=build_environ(),
         check=False,
     )
@@ -121,11 +123,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="succeed without them too, since their tests are skipped (unless CI is set)",
     )
+    parser.add_argument("--node", action="store_true", help="all that a cluster with a node needs, for make e2e")
     options = parser.parse_args(arguments)
     if unknown := set(options.name) - set(COMMANDS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     try:
-        for name in options.name or NEEDED:
+        for name in options.name or (NEEDED_BY_NODE if options.node else NEEDED):
             report(f"{name}: {find_or_build(name)}")
     except ServerMissing as error:
         print(f"servers: {error}", file=sys.stderr)

@@ -1,7 +1,8 @@
 """Where a server's executable is on this machine. Finds, never builds.
 
 The places, first match wins: the server's own variable, the folder `KUBEBUILDER_ASSETS` (Kubernetes' commands only),
-`PATH`, then the cache that `make servers` fills, or for OpenBao the package of the test requirements.
+`PATH`, then the cache that `make servers` fills, or for OpenBao the package of the test requirements. What a node is made
+of is looked for in its variable and in the cache only: its configuration is written for one version.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from tests.servers.errors import ServerMissing
 
 GO_MODULE = Path(__file__).parent / "gomodule"
+NODE_MODULE = Path(__file__).parent / "nodemodule"
 
 _GOARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -28,13 +30,16 @@ class Command:
     variable: str
     package: str
     module: str
+    folder: Path = GO_MODULE  # of the go.mod that pins it
+    is_of_node: bool = False  # so that no other version will do
 
     @property
     def version(self) -> str:
         """The version that go.mod pins, such as `v1.37.2`."""
-        found = re.search(rf"^\s*{re.escape(self.module)} (v\S+)$", (GO_MODULE / "go.mod").read_text(), re.MULTILINE)
+        pins = self.folder / "go.mod"
+        found = re.search(rf"^\s*{re.escape(self.module)} (v\S+)$", pins.read_text(), re.MULTILINE)
         if found is None:
-            raise ServerMissing(f"{GO_MODULE / 'go.mod'} pins no version of {self.module}")
+            raise ServerMissing(f"{pins} pins no version of {self.module}")
         return found[1]
 
     @property
@@ -43,12 +48,35 @@ class Command:
         return cache_root() / f"{self.name}-{self.version}-{goarch()}" / self.name
 
 
+def _of_kubernetes(name: str, *, is_of_node: bool = False) -> Command:
+    variable = f"TEST_{name.upper().replace('-', '_')}"
+    return Command(name, variable, f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", is_of_node=is_of_node)
+
+
+def _below_kubelet(module: str, package: str) -> Command:
+    name = package.rpartition("/")[2]
+    variable = f"TEST_{name.upper().replace('-', '_')}"
+    return Command(name, variable, f"{module}/{package}", module, NODE_MODULE, is_of_node=True)
+
+
+_CONTAINERD = "github.com/containerd/containerd/v2"
+_NETWORK_PLUGINS = "github.com/containernetworking/plugins"
+
 COMMANDS = {
     command.name: command
     for command in (
         Command("etcd", "TEST_ETCD", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
-        Command("kube-apiserver", "TEST_KUBE_APISERVER", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes"),
-        Command("kubectl", "TEST_KUBECTL", "k8s.io/kubernetes/cmd/kubectl", "k8s.io/kubernetes"),
+        _of_kubernetes("kube-apiserver"),
+        _of_kubernetes("kubectl"),
+        _of_kubernetes("kubelet", is_of_node=True),
+        _of_kubernetes("kube-controller-manager", is_of_node=True),
+        _of_kubernetes("kube-scheduler", is_of_node=True),
+        _below_kubelet(_CONTAINERD, "cmd/containerd"),
+        _below_kubelet(_CONTAINERD, "cmd/containerd-shim-runc-v2"),
+        _below_kubelet(_CONTAINERD, "cmd/ctr"),
+        _below_kubelet(_NETWORK_PLUGINS, "plugins/main/ptp"),
+        _below_kubelet(_NETWORK_PLUGINS, "plugins/main/loopback"),
+        _below_kubelet(_NETWORK_PLUGINS, "plugins/ipam/host-local"),
     )
 }
 
@@ -69,15 +97,13 @@ def goarch() -> str:
 def find_command(name: str) -> Path:
     """The executable of `COMMANDS[name]`. Raises `ServerMissing`."""
     command = COMMANDS[name]
-    for found in (find_by_variable(command.variable), _find_in_assets(name), shutil.which(name)):
+    installed = (None,) if command.is_of_node else (_find_in_assets(name), shutil.which(name))
+    for found in (find_by_variable(command.variable), *installed):
         if found is not None:
             return Path(found).absolute()
     if _is_executable(command.cached):
         return command.cached
-    raise ServerMissing(
-        f"{name} is not on this machine: run `make servers`, which builds it with Go, or put it on PATH,"
-        f" into the folder KUBEBUILDER_ASSETS names, or its path into {command.variable}"
-    )
+    raise ServerMissing(_explain_missing(command))
 
 
 def find_openbao() -> Path:
@@ -100,6 +126,18 @@ def find_by_variable(variable: str) -> Path | None:
     if not _is_executable(path):
         raise ServerMissing(f"{variable} is set to {value}, which is no executable file: correct it or unset it")
     return path
+
+
+def _explain_missing(command: Command) -> str:
+    if command.is_of_node:
+        return (
+            f"{command.name} {command.version} is not on this machine: run `make e2e-servers`, which builds it with Go,"
+            f" or put its path into {command.variable}"
+        )
+    return (
+        f"{command.name} is not on this machine: run `make servers`, which builds it with Go, or put it on PATH,"
+        f" into the folder KUBEBUILDER_ASSETS names, or its path into {command.variable}"
+    )
 
 
 def _find_in_assets(name: str) -> Path | None:

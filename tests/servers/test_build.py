@@ -22,7 +22,7 @@ _PLACES = ("variable", "assets", "path", "cache")
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any server or Go; its folders are named after the places where servers are looked for."""
-    for variable in ("TEST_ETCD", "TEST_KUBE_APISERVER", "TEST_OPENBAO", "CI"):
+    for variable in ("TEST_OPENBAO", "CI", *(command.variable for command in lookup.COMMANDS.values())):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
@@ -60,6 +60,26 @@ def test_first_place_wins(machine: Path, monkeypatch: pytest.MonkeyPatch, winner
 def test_missing_says_what_to_do(machine: Path) -> None:
     with pytest.raises(ServerMissing, match=r"^etcd is not on this machine: run `make servers`.*TEST_ETCD$"):
         lookup.find_command("etcd")
+
+
+def test_missing_part_of_a_node_says_what_to_do(machine: Path) -> None:
+    with pytest.raises(
+        ServerMissing, match=r"^kubelet v\S+ is not on this machine: run `make e2e-servers`.*TEST_KUBELET$"
+    ):
+        lookup.find_command("kubelet")
+
+
+def test_part_of_a_node_is_of_the_pinned_version(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens to be installed may be another version, which does not understand the node's configuration."""
+    for place in ("assets", "path"):
+        install(machine / place / "containerd")
+    with pytest.raises(ServerMissing):
+        lookup.find_command("containerd")
+    cached = install(lookup.COMMANDS["containerd"].cached)
+    assert lookup.find_command("containerd") == cached
+    chosen = install(machine / "variable" / "containerd")
+    monkeypatch.setenv("TEST_CONTAINERD", str(chosen))
+    assert lookup.find_command("containerd") == chosen
 
 
 def test_missing_openbao_says_what_to_do(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +152,19 @@ def test_built_once_into_the_cache(machine: Path, capfd: pytest.CaptureFixture[s
     assert "-mod=readonly" in noted
     assert f"gitVersion={lookup.COMMANDS['kube-apiserver'].version}" in noted
     assert "servers: built kube-apiserver in " in capfd.readouterr().out
+
+
+def test_what_a_node_runs_is_built_in_the_folder_that_pins_it(machine: Path) -> None:
+    notes = install_go(machine, f'pwd >> "{machine / "notes"}"')
+    assert build.main(["containerd", "kubelet"]) == 0
+    assert notes.read_text().splitlines()[1::2] == [str(lookup.NODE_MODULE), str(lookup.GO_MODULE)]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [([], build.NEEDED), (["--node"], tuple(lookup.COMMANDS))])
+def test_what_is_built(machine: Path, arguments: list[str], expected: tuple[str, ...]) -> None:
+    install_go(machine)
+    assert build.main(arguments) == 0
+    assert {name for name, command in lookup.COMMANDS.items() if command.cached.exists()} == set(expected)
 
 
 def test_concurrent_builders_build_once(machine: Path) -> None:
