@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.fakes.certificates import make_pair
@@ -14,6 +13,7 @@ from tests.servers.process import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 PYTHON = (sys.executable,)
 WEBHOOK = ("-m", "vault_secrets_webhook.webhook")
