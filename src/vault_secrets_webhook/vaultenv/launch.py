@@ -67,17 +67,24 @@ def check_executable(path: str) -> None:
 
 
 def hold_closed_streams() -> None:
-    """Open /dev/null in the place of closed standard streams, so that no connection of ours gets their numbers.
+    """Open something in the place of closed standard streams, so that no connection of ours gets their numbers.
 
     Else what is written to standard error would go to Vault. The application gets them closed, as we did: execve(2)
-    closes what is opened here.
+    closes what is opened here. In a container without devices it is the root folder as O_PATH has it, which every user
+    may open, and which refuses what is written to it as a closed stream does.
     """
-    try:
-        while (descriptor := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) <= LAST_STREAM:
-            pass
-        os.close(descriptor)
-    except OSError:  # a container without devices; the log lines are lost then, as they were to be
-        return
+    path, flags = "/dev/null", os.O_RDWR
+    while True:
+        try:
+            descriptor = os.open(path, flags | os.O_CLOEXEC)
+        except OSError:
+            if path == "/":  # out of descriptors: then there is none for a connection either
+                return
+            path, flags = "/", os.O_PATH
+            continue
+        if descriptor > LAST_STREAM:
+            os.close(descriptor)
+            return
 
 
 class SignalWatch:
