@@ -53,7 +53,7 @@ WEBHOOK_HALF = ("cli", "demo", "manifest", "webhook")
 ONLY_WITH_INTERPRETER = (Path(PACKAGE, "gotemplate", "crypto", "libcrypto.py"),)
 
 COMPILE = ["-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", "-DNDEBUG", "-DPy_BUILD_CORE", "-D_GNU_SOURCE"]
-COMPILE += ["-DVAULTENV_CRYPT", *FLAGS]
+COMPILE += FLAGS
 # What native/ has another version of; native/compiler.c and native/lookups.c say why.
 WRAPPED = (
     "PyAST_Check",
@@ -88,6 +88,14 @@ OTHER_METHODS = [
 LINK += [f"-Wl,--defsym=_crypt_{kind}_{name}_rn=0" for name in OTHER_METHODS for kind in ("crypt", "gensalt")]
 # Packs the relocations of the interpreter's tables into a hundredth of their size. Needs glibc 2.36 or musl 1.2.4.
 PACKED = "-Wl,-z,pack-relative-relocs"
+# Small programs that tell what the compiler and its libraries can do.
+PROBE = "probe.c"
+RELOCATED = "static int one; int *address = &one; int main(void) { return address != &one; }"
+CRYPT = ["-DVAULTENV_CRYPT", "-lcrypt"]
+HASHED = """
+#include <crypt.h>
+int main(void) { static struct crypt_data data; return !crypt_r("", "$2b$04$......................", &data); }
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -179,52 +187,49 @@ def provide_executable(toolchain: Toolchain, sources: Sources) -> Path:
 
 
 def build_executable(toolchain: Toolchain, sources: Sources, result: Path) -> None:
+    """Freeze, compile and link, with what is in the cache or comes there now."""
     openssl = provide_openssl(toolchain, sources)
     python = provide_python(toolchain, sources, openssl)
-    authorities = provide_authorities(sources)
     with temporary_folder() as folder:
-        (library,) = python.glob("lib/python3*")
-        freeze = [
-            str(python / "bin" / "python"),
-            "-I",
-            "-S",
-            "-X",
-            "no_debug_ranges",
-            str(STATIC / "freeze.py"),
-            "--list",
-            str(MODULES),
-        ]
-        freeze += ["--library", str(library), "--source", str(SOURCE), "--certificates", str(authorities)]
-        run([*freeze, "--folder", str(folder)], folder, build_environ(toolchain))
+        freeze_modules(python, provide_authorities(sources), folder)
         for file in NATIVE.iterdir():
             shutil.copy(file, folder)
-        names = sorted(path.name for path in folder.iterdir() if path.suffix in {".c", ".S"})
-        include = [f"-I{python}/include", f"-I{python}/include/internal", f"-I{openssl}/include"]
-        run([*toolchain.compiler, *COMPILE, *include, "-c", *names], folder, build_environ(toolchain))
-        objects = [f"{Path(name).stem}.o" for name in names]
-        libraries = [
-            str(python / "libpython.a"),
-            str(openssl / "libssl.a"),
-            str(openssl / "libcrypto.a"),
-            "-lcrypt",
-            "-lm",
-        ]
-        wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-        packed = [PACKED] if can_pack(toolchain, folder) else []
-        link = [*toolchain.compiler, *LINK, *packed, *wraps, "-s", "-o", "vault-env", *objects, *libraries]
-        run(link, folder, build_environ(toolchain))
+        link_executable(toolchain, python, openssl, folder)
         shutil.move(folder / "vault-env", result)
 
 
-def can_pack(toolchain: Toolchain, folder: Path) -> bool:
-    """Tell whether an executable with packed relocations starts: linker and C library must both know them."""
-    (folder / "packed.c").write_text(
-        "static int one; int *relocated = &one; int main(void) { return relocated != &one; }"
-    )
-    command = [*toolchain.compiler, "-fPIE", *LINK, PACKED, "packed.c", "-o", "packed"]
+def freeze_modules(python: Path, authorities: Path, folder: Path) -> None:
+    """Run freeze.py, without columns in the tables of lines, which are for tracebacks that nobody sees."""
+    (library,) = python.glob("lib/python3*")
+    command = [str(python / "bin" / "python"), "-I", "-S", "-X", "no_debug_ranges", str(STATIC / "freeze.py")]
+    command += ["--list", str(MODULES), "--library", str(library), "--source", str(SOURCE)]
+    run([*command, "--certificates", str(authorities), "--folder", str(folder)], folder)
+
+
+def link_executable(toolchain: Toolchain, python: Path, openssl: Path, folder: Path) -> None:
+    """Compile and link all of the folder into `vault-env`."""
+    environ = build_environ(toolchain)
+    crypt = CRYPT if works(toolchain, folder, HASHED, *CRYPT) else []
+    if not crypt:
+        print("no static libcrypt is here: the function bcrypt of templates will take seconds", flush=True)
+    packed = [PACKED] if works(toolchain, folder, RELOCATED, PACKED) else []
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in {".c", ".S"} and path.name != PROBE)
+    include = [f"-I{python}/include", f"-I{python}/include/internal", f"-I{openssl}/include"]
+    run([*toolchain.compiler, *COMPILE, *crypt[:1], *include, "-c", *names], folder, environ)
+    objects = [f"{Path(name).stem}.o" for name in names]
+    libraries = [f"{python}/libpython.a", f"{openssl}/libssl.a", f"{openssl}/libcrypto.a", *crypt[1:], "-lm"]
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    link = [*toolchain.compiler, *LINK, *packed, *wraps, "-s", "-o", "vault-env", *objects, *libraries]
+    run(link, folder, environ)
+
+
+def works(toolchain: Toolchain, folder: Path, source: str, *flags: str) -> bool:
+    """Tell whether a program in C can be linked as ours is, and does what it should."""
+    (folder / PROBE).write_text(source)
+    command = [*toolchain.compiler, "-D_GNU_SOURCE", "-fPIE", *LINK, PROBE, *flags, "-o", "probe"]
     if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
         return False
-    return subprocess.run([folder / "packed"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([folder / "probe"], capture_output=True, check=False).returncode == 0
 
 
 def provide_authorities(sources: Sources) -> Path:
