@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 IMAGES = ("scratch", "glibc", "musl", "non-root", "entry-point")
 EXIT_CODE = 23
 COMMAND = [APP, str(EXIT_CODE)]
+# 32 and 33, which glibc keeps for its threads and lets nobody set: GNU make leaves them ignored, also for a container.
+THREADING_SIGNALS = 0b11 << 31
 
 # What a token of Vault or OpenBao looks like, and one of Kubernetes.
 VAULT_TOKEN = re.compile(rb"\b(?:hvs|hvb|s|b)\.[A-Za-z0-9_-]{24,}")
@@ -130,7 +132,8 @@ def test_application_is_the_process_of_its_container(running: Running) -> None:
     assert running.pod.read_process().command == COMMAND
     user = RECIPES[running.row.image].security.get("runAsUser", 0)
     assert f"Uid:\t{user}\t" in running.log
-    assert re.findall(r"Sig(?:Blk|Ign):\t(\w+)", running.log) == ["0" * 16] * 2
+    masks = [int(mask, 16) & ~THREADING_SIGNALS for mask in re.findall(r"Sig(?:Blk|Ign):\t(\w+)", running.log)]
+    assert masks == [0, 0]
     assert "\nopen " not in running.log
 
 

@@ -1,6 +1,7 @@
 """The certificate authorities that the executable brings along, for containers that have none.
 
-Read from Mozilla's certdata.txt, of which Debian's ca-certificates is made, or from a file of PEM certificates.
+Read from Mozilla's certdata.txt, of which Debian's ca-certificates is made, or from certificates in PEM form: a file, a
+folder or an archive with them.
 Source: https://wiki.mozilla.org/CA/Additional_Trust_Changes, and the format of NSS's certdata.txt.
 """
 
@@ -8,14 +9,14 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING
+import tarfile
+from pathlib import Path
 
-from static.sources import BuildError, provide_source
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from static.commands import BuildError
+from static.sources import provide_source
 
 CERTDATA = "mozilla/certdata.txt"
+PEM_FILES = {".pem", ".crt"}
 TRUSTED = "CKT_NSS_TRUSTED_DELEGATOR"
 OCTETS = re.compile(r"^(CKA_\w+) MULTILINE_OCTAL\n((?:\\[0-7]{3}|\n)*)END$", re.MULTILINE)
 FIELD = re.compile(r"^(CKA_\w+) CK_\w+ (\w+)$", re.MULTILINE)
@@ -24,18 +25,28 @@ PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s(.*?)-----END CERTIFICATE-----",
 
 def read_authorities(given: str | None, folder: Path) -> bytes:
     """Give the certificates in DER form, one behind the other. Raises BuildError when there are none."""
+    certificates = [one for path in find_files(given, folder) for one in read_file(path)]
+    if not certificates:
+        raise BuildError(f"{given or 'the source of authorities'} has neither {CERTDATA} nor certificates in PEM form")
+    return b"".join(dict.fromkeys(certificates))  # a folder may have them one by one and once more in a bundle
+
+
+def find_files(given: str | None, folder: Path) -> list[Path]:
+    if given and (named := Path(given).expanduser()).is_file() and not tarfile.is_tarfile(named):
+        return [named]
     top = provide_source("authorities", given, folder)
     certdata = top / CERTDATA
-    if certdata.is_file():
-        certificates = read_certdata(certdata.read_text("utf-8"))
-    else:
-        texts = [
-            path.read_text("ascii", "replace") for path in sorted(top.rglob("*")) if path.suffix in {".pem", ".crt"}
-        ]
-        certificates = [base64.b64decode(body) for text in texts for body in PEM.findall(text)]
-    if not certificates:
-        raise BuildError(f"--authorities {given}: neither {CERTDATA} nor PEM files with certificates are in it")
-    return b"".join(certificates)
+    return [certdata] if certdata.is_file() else sorted(path for path in top.rglob("*") if path.suffix in PEM_FILES)
+
+
+def read_file(path: Path) -> list[bytes]:
+    text = path.read_text("utf-8", "replace")
+    if path.name == Path(CERTDATA).name:
+        return read_certdata(text)
+    try:
+        return [base64.b64decode("".join(body.split()), validate=True) for body in PEM.findall(text)]
+    except ValueError as error:
+        raise BuildError(f"{path} has a certificate that is not in PEM form: {error}") from None
 
 
 def read_certdata(text: str) -> list[bytes]:

@@ -9,9 +9,10 @@ compiler makes it.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,21 +22,20 @@ if str(ROOT) not in sys.path:  # run as a script
     sys.path.insert(0, str(ROOT))
 
 from static.authorities import read_authorities  # noqa: E402
+from static.cache import cache_root, hash_inputs, provide  # noqa: E402
+from static.commands import BuildError, run  # noqa: E402
 from static.libraries import (  # noqa: E402
     FLAGS,
+    PYTHON_VERSIONS,
     Sources,
     Toolchain,
     build_environ,
-    cache_root,
     find_toolchain,
-    hash_inputs,
     identify,
-    provide,
     provide_openssl,
     provide_python,
-    temporary_folder,
 )
-from static.sources import VERSIONS, BuildError, run  # noqa: E402
+from static.sources import VERSIONS  # noqa: E402
 from static.verify import verify  # noqa: E402
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ NATIVE = STATIC / "native"
 MODULES = STATIC / "modules.txt"
 SOURCE = ROOT / "src"
 TARGET = ROOT / "build" / "vault-env"
+MODE = 0o755  # whatever the umask
 # The packages of ours that are not part of vault-env.
 PACKAGE = "vault_secrets_webhook"
 WEBHOOK_HALF = ("cli", "demo", "manifest", "webhook")
@@ -54,8 +55,9 @@ ONLY_WITH_INTERPRETER = (Path(PACKAGE, "gotemplate", "crypto", "libcrypto.py"),)
 
 COMPILE = ["-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", "-DNDEBUG", "-DPy_BUILD_CORE", "-D_GNU_SOURCE"]
 COMPILE += FLAGS
-# What native/ has another version of; native/compiler.c and native/lookups.c say why.
+# What native/ has another version of; native/compiler.c, paths.c and lookups.c say why.
 WRAPPED = (
+    "CONF_modules_load_file_ex",
     "PyAST_Check",
     "PyAST_mod2obj",
     "PyAST_obj2mod",
@@ -88,8 +90,8 @@ OTHER_METHODS = [
 LINK += [f"-Wl,--defsym=_crypt_{kind}_{name}_rn=0" for name in OTHER_METHODS for kind in ("crypt", "gensalt")]
 # Packs the relocations of the interpreter's tables into a hundredth of their size. Needs glibc 2.36 or musl 1.2.4.
 PACKED = "-Wl,-z,pack-relative-relocs"
+TOOLS = ("make", "perl", "ar", "ranlib")
 # Small programs that tell what the compiler and its libraries can do.
-PROBE = "probe.c"
 RELOCATED = "static int one; int *address = &one; int main(void) { return address != &one; }"
 CRYPT = ["-DVAULTENV_CRYPT", "-lcrypt"]
 HASHED = """
@@ -106,34 +108,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             update_modules()
         check_modules()
-        toolchain = find_toolchain()
-        sources = Sources(options.python, options.openssl, options.authorities)
-        built = provide_executable(toolchain, sources)
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = options.output.with_name(f".{options.output.name}")
-        shutil.copy(built, unfinished)
-        unfinished.replace(options.output)
-    except BuildError as error:
+        built = provide_executable(find_toolchain(), Sources(options.python, options.openssl, options.authorities))
+        check_executable(built)
+        place(built, options.output)
+    except (BuildError, OSError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 1
     print(f"{options.output}: {built.stat().st_size / 2**20:.2f} MiB, {time.monotonic() - started:.1f} s", flush=True)
-    wrong = [
-        finding for finding in verify(options.output, forbidden=[f"{ROOT}/", f"{cache_root()}/"]) if not finding.is_fine
-    ]
-    for finding in wrong:
-        print(finding, file=sys.stderr)
-    return 1 if wrong else 0
+    return 0
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="static/build.py", description="Build vault-env as one static executable.")
-    given = "folder or archive with the source of {}, instead of the version that versions.toml pins"
-    parser.add_argument("--python", metavar="PATH", help=given.format("CPython 3.11 or newer"))
-    parser.add_argument("--openssl", metavar="PATH", help=given.format("OpenSSL 3"))
-    parser.add_argument("--authorities", metavar="PATH", help="folder with certificates in PEM form, or Mozilla's list")
+    given = "folder or archive with the source of {} instead of the version that versions.toml pins (or variable {})"
+    sources = {
+        "python": ("PYTHON_SOURCE", f"CPython {' or '.join(PYTHON_VERSIONS)}"),
+        "openssl": ("OPENSSL_SOURCE", "OpenSSL 3"),
+        "authorities": ("AUTHORITIES", "certificate authorities, in PEM form or as Mozilla's list,"),
+    }
+    for part, (variable, what) in sources.items():
+        default = os.environ.get(variable) or None
+        parser.add_argument(f"--{part}", metavar="PATH", default=default, help=given.format(what, variable))
     parser.add_argument("--output", metavar="FILE", type=Path, default=TARGET, help="where to put it (%(default)s)")
     parser.add_argument("--list", action="store_true", help="write our modules into modules.txt first")
     return parser.parse_args(arguments)
+
+
+def check_executable(built: Path) -> None:
+    """Raises BuildError when it is not what verify.py wants."""
+    findings = verify(built, forbidden=[f"{ROOT}/", f"{cache_root()}/"])
+    if wrong := [str(finding) for finding in findings if not finding.is_fine]:
+        raise BuildError("\n".join([f"{built} is not as it has to be, and goes no further", *wrong]))
+
+
+def place(built: Path, output: Path) -> None:
+    """Put a copy where it is wanted: it is there whole, or what was there before still is."""
+    if output.is_dir():
+        raise BuildError(f"--output {output} is a folder: name a file")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+        copy = Path(shutil.copyfile(built, Path(folder, output.name)))
+        copy.chmod(MODE)
+        copy.replace(output)
 
 
 def check_modules() -> None:
@@ -182,65 +198,79 @@ def provide_executable(toolchain: Toolchain, sources: Sources) -> Path:
     ]
     given = [identify(one) for one in sources]
     key = hash_inputs(toolchain.identity, *inputs, *given)
-    folder = provide(f"vault-env-{key}", lambda result: build_executable(toolchain, sources, result))
-    return folder / "vault-env"
+    return provide("vault-env", key, lambda *folders: build_executable(toolchain, sources, *folders)) / "vault-env"
 
 
-def build_executable(toolchain: Toolchain, sources: Sources, result: Path) -> None:
+def build_executable(toolchain: Toolchain, sources: Sources, result: Path, work: Path) -> None:
     """Freeze, compile and link, with what is in the cache or comes there now."""
+    check_machine(toolchain, work)
     openssl = provide_openssl(toolchain, sources)
     python = provide_python(toolchain, sources, openssl)
-    with temporary_folder() as folder:
-        freeze_modules(python, provide_authorities(sources), folder)
-        for file in NATIVE.iterdir():
-            shutil.copy(file, folder)
-        link_executable(toolchain, python, openssl, folder)
-        shutil.move(folder / "vault-env", result)
+    freeze_modules(python, provide_authorities(sources), work)
+    for file in [*NATIVE.glob("*.c"), *NATIVE.glob("*.h")]:
+        shutil.copy(file, work)
+    link_executable(toolchain, python, openssl, work)
+    Path(shutil.move(work / "vault-env", result)).chmod(MODE)
 
 
-def freeze_modules(python: Path, authorities: Path, folder: Path) -> None:
+def check_machine(toolchain: Toolchain, work: Path) -> None:
+    """Tell in a second what would else be told after minutes. Raises BuildError."""
+    missing = [name for name in TOOLS if shutil.which(name) is None]
+    if missing:
+        raise BuildError(f"not on this machine: {', '.join(missing)}; install them (see static/README.md)")
+    if fault := find_fault(toolchain, work, RELOCATED):
+        raise BuildError(
+            f"{toolchain.compiler[0]} cannot make a static executable that runs here; a static version of the C library"
+            f" is needed (see static/README.md): {fault}"
+        )
+
+
+def find_fault(toolchain: Toolchain, work: Path, source: str, *flags: str) -> str:
+    """Give what is wrong with a program in C that is linked as ours is; nothing if it does what it should."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        Path(folder, "probe.c").write_text(source)
+        command = [*toolchain.compiler, "-D_GNU_SOURCE", "-fPIE", *LINK, "probe.c", *flags, "-o", "probe"]
+        try:
+            run(command, Path(folder), build_environ(toolchain))
+            run([f"{folder}/probe"], Path(folder), {})
+        except BuildError as error:
+            return str(error)
+    return ""
+
+
+def freeze_modules(python: Path, authorities: Path, work: Path) -> None:
     """Run freeze.py, without columns in the tables of lines, which are for tracebacks that nobody sees."""
     (library,) = python.glob("lib/python3*")
-    command = [str(python / "bin" / "python"), "-I", "-S", "-X", "no_debug_ranges", str(STATIC / "freeze.py")]
+    command = [str(python / "bin" / "python"), "-I", "-S", "-B", "-X", "no_debug_ranges", str(STATIC / "freeze.py")]
     command += ["--list", str(MODULES), "--library", str(library), "--source", str(SOURCE)]
-    run([*command, "--certificates", str(authorities), "--folder", str(folder)], folder)
+    run([*command, "--certificates", str(authorities), "--folder", str(work)], work, {})
 
 
-def link_executable(toolchain: Toolchain, python: Path, openssl: Path, folder: Path) -> None:
+def link_executable(toolchain: Toolchain, python: Path, openssl: Path, work: Path) -> None:
     """Compile and link all of the folder into `vault-env`."""
     environ = build_environ(toolchain)
-    crypt = CRYPT if works(toolchain, folder, HASHED, *CRYPT) else []
+    crypt = [] if find_fault(toolchain, work, HASHED, *CRYPT) else CRYPT
     if not crypt:
         print("no static libcrypt is here: the function bcrypt of templates will take seconds", flush=True)
-    packed = [PACKED] if works(toolchain, folder, RELOCATED, PACKED) else []
-    names = sorted(path.name for path in folder.iterdir() if path.suffix in {".c", ".S"} and path.name != PROBE)
+    packed = [] if find_fault(toolchain, work, RELOCATED, PACKED) else [PACKED]
+    names = sorted(path.name for path in work.iterdir() if path.suffix in {".c", ".S"})
     include = [f"-I{python}/include", f"-I{python}/include/internal", f"-I{openssl}/include"]
-    run([*toolchain.compiler, *COMPILE, *crypt[:1], *include, "-c", *names], folder, environ)
+    run([*toolchain.compiler, *COMPILE, *crypt[:1], *include, "-c", *names], work, environ)
     objects = [f"{Path(name).stem}.o" for name in names]
     libraries = [f"{python}/libpython.a", f"{openssl}/libssl.a", f"{openssl}/libcrypto.a", *crypt[1:], "-lm"]
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     link = [*toolchain.compiler, *LINK, *packed, *wraps, "-s", "-o", "vault-env", *objects, *libraries]
-    run(link, folder, environ)
-
-
-def works(toolchain: Toolchain, folder: Path, source: str, *flags: str) -> bool:
-    """Tell whether a program in C can be linked as ours is, and does what it should."""
-    (folder / PROBE).write_text(source)
-    command = [*toolchain.compiler, "-D_GNU_SOURCE", "-fPIE", *LINK, PROBE, *flags, "-o", "probe"]
-    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
-        return False
-    return subprocess.run([folder / "probe"], capture_output=True, check=False).returncode == 0
+    run(link, work, environ)
 
 
 def provide_authorities(sources: Sources) -> Path:
     """Give the file with the certificates of the authorities, in DER form."""
 
-    def build(result: Path) -> None:
-        with temporary_folder() as folder:
-            (result / "authorities.der").write_bytes(read_authorities(sources.authorities, folder))
+    def build(result: Path, work: Path) -> None:
+        (result / "authorities.der").write_bytes(read_authorities(sources.authorities, work))
 
     key = hash_inputs(VERSIONS, STATIC / "authorities.py", identify(sources.authorities))
-    return provide(f"authorities-{key}", build) / "authorities.der"
+    return provide("authorities", key, build) / "authorities.der"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from static.sources import BuildError
+from static.commands import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from static.run import BuildError, check_sum, run
+from static.commands import BuildError, check_sum, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,9 @@ def set_up(release: str, mirrors: list[Mirror], folder: Path) -> list[str]:
     """Give the command apt-get with a state of its own."""
     (folder / "lists" / "partial").mkdir(parents=True)
     sources = folder / "sources.list"  # not among the lists, where apt tidies up
-    sources.write_text("".join(describe(mirror, suite) for mirror in mirrors for suite in choose_suites(mirror, release)))
+    sources.write_text(
+        "".join(describe(mirror, suite) for mirror in mirrors for suite in choose_suites(mirror, release))
+    )
     options = {
         "Dir::Etc::sourcelist": sources,
         "Dir::Etc::sourceparts": "/dev/null",
@@ -118,7 +120,9 @@ def choose_version(apt: list[str], name: str, version: str, folder: Path) -> lis
             run([*apt, "source", "--print-uris", wanted], folder)
         except BuildError as error:
             if silent:
-                raise BuildError(f"{name} {version} is not found, and not all mirrors of Debian answer: {silent}") from None
+                raise BuildError(
+                    f"{name} {version} is not found, and not all mirrors of Debian answer: {silent}"
+                ) from None
             if wanted == name:
                 raise BuildError(f"the mirrors of Debian have no source of {name}: {error}") from None
             print(f"Debian has {name} {version} no more: taking the version that has replaced it", flush=True)

@@ -53,11 +53,15 @@ class Stripper(ast.NodeTransformer):
 
 
 def compile_module(name: str, source: bytes) -> bytes:
-    tree = Stripper().visit(ast.parse(source))
-    for node in ast.walk(tree):  # a block may have become empty
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.body:
-            node.body = [ast.Pass()]
-    flags = __future__.annotations.compiler_flag if b"from __future__ import annotations" in source else 0
+    tree = ast.parse(source)
+    statements = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    flags = 0
+    for alias in (alias for statement in statements for alias in statement.names):
+        flags |= getattr(__future__, alias.name).compiler_flag
+    tree = Stripper().visit(tree)
+    for node in ast.walk(tree):
+        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]  # type: ignore[attr-defined] # a block that has become empty
     code = compile(ast.fix_missing_locations(tree), f"<frozen {name}>", "exec", flags, dont_inherit=True, optimize=2)
     return marshal.dumps(code)
 

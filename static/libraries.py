@@ -5,22 +5,19 @@ Both are built inside their own source folders, so that no path of this machine 
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 import platform
+import re
 import shlex
-import shutil
 import subprocess
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from shutil import copy, copytree, ignore_patterns
+from typing import NamedTuple
 
-from static.sources import VERSIONS, BuildError, provide_source, read_versions, run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from static.cache import hash_inputs, provide
+from static.commands import BuildError, run
+from static.sources import VERSIONS, provide_source, read_versions
 
 # Position-independent and hardened; each function by itself, so that the linker can leave out what nothing calls; without
 # tables for C++ exceptions, which nothing throws.
@@ -47,19 +44,25 @@ HOT_OBJECTS = """
     Modules/gcmodule.o Python/ceval.o Python/frame.o Python/getargs.o Python/marshal.o Python/pyhash.o Python/specialize.o
 """.split()  # noqa: SIM905 - this can be read
 PYTHON_OPTIONS = ["--without-ensurepip", "--without-doc-strings", "--disable-test-modules", "--with-dbmliborder="]
+PYTHON_VERSIONS = ("3.11",)
+OPENSSL_LINK = "our-openssl"
+WITH_OPENSSL = f"-I{OPENSSL_LINK}/include -L{OPENSSL_LINK} -lssl -lcrypto"
 # Extension modules, with what they are made from. `unicodedata` is for the build's own interpreter only.
 EXTENSIONS = {
     "_bisect": "_bisectmodule.c",
-    "_hashlib": "_hashopenssl.c -I{openssl}/include -L{openssl} -lssl -lcrypto",
+    "_hashlib": f"_hashopenssl.c {WITH_OPENSSL}",
     "_json": "_json.c",
     "_socket": "socketmodule.c",
-    "_ssl": "_ssl.c -I{openssl}/include -L{openssl} -lssl -lcrypto",
+    "_ssl": f"_ssl.c {WITH_OPENSSL}",
     "_struct": "_struct.c",
     "binascii": "binascii.c",
     "math": "mathmodule.c",
     "resource": "resource.c",
     "unicodedata": "unicodedata.c",
 }
+
+# What the executable has of the C library and of the compiler's own: an update of these makes another executable.
+LINKED = ("libc.a", "libm.a", "libcrypt.a", "libgcc.a", "libgcc_eh.a", "rcrt1.o")
 
 
 class Toolchain(NamedTuple):
@@ -80,58 +83,32 @@ class Sources(NamedTuple):
 
 def find_toolchain() -> Toolchain:
     """Raises BuildError when there is no C compiler."""
-    compiler = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    compiler = read_compiler()
     try:
-        asked = [ask(*compiler, question) for question in ("--version", "-dumpmachine")]
+        answers = [ask(*compiler, question) for question in ("-dumpmachine", "--version")]
+        answers += [ask(ask(*compiler, f"-print-prog-name={name}"), "--version") for name in ("as", "ld")]
+        linked = [Path(ask(*compiler, f"-print-file-name={name}")) for name in LINKED]
     except (OSError, subprocess.CalledProcessError):
-        raise BuildError(f"{compiler[0]} is no C compiler that works: install gcc, or name one by CC") from None
-    return Toolchain(compiler, "".join([*compiler, *asked]), os.cpu_count() or 1)
+        answers, linked = [""], []
+    if not all(answers):
+        raise BuildError(f"{compiler[0]} is no C compiler that works: install gcc, or name one by CC")
+    return Toolchain(compiler, hash_inputs(*compiler, *answers, *linked), len(os.sched_getaffinity(0)))
+
+
+def read_compiler() -> list[str]:
+    """Give the command of the compiler, from CC. Raises BuildError."""
+    try:
+        compiler = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    except ValueError as error:
+        raise BuildError(f"CC cannot be read as a command: {error}") from None
+    if "/" in compiler[0]:
+        compiler[0] = str(Path(compiler[0]).absolute())  # the build runs in other folders
+    return compiler
 
 
 def ask(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def cache_root() -> Path:
-    """Give the folder, outside of the tree, for what is built once."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "vault-secrets-webhook" / "static"
-
-
-def hash_inputs(*inputs: str | bytes | Path | None) -> str:
-    """Hash texts, files and folders (names and contents)."""
-    digest = hashlib.sha256()
-    for one in inputs:
-        if isinstance(one, Path):
-            for path in [one] if one.is_file() else sorted(path for path in one.rglob("*") if path.is_file()):
-                digest.update(
-                    path.relative_to(one.parent).as_posix().encode()
-                    + b"\0"
-                    + hashlib.sha256(path.read_bytes()).digest()
-                )
-        else:
-            digest.update(repr(one).encode() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def provide(name: str, build: Callable[[Path], None]) -> Path:
-    """Give the folder `name` of the cache, built if it is missing; it appears there whole or not at all."""
-    target = cache_root() / name
-    if not target.is_dir():
-        with temporary_folder() as folder:
-            result = folder / "result"
-            result.mkdir()
-            build(result)
-            shutil.rmtree(target, ignore_errors=True)
-            result.rename(target)
-    return target
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    cache_root().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=cache_root()) as folder:
-        yield Path(folder)
+    environ = {**os.environ, "LC_ALL": "C"}  # a translated answer would be another one
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def identify(given: str | None) -> str | Path:
@@ -154,68 +131,71 @@ def provide_openssl(toolchain: Toolchain, sources: Sources) -> Path:
     """Give the folder with libssl.a, libcrypto.a and `include`."""
     recipe = [*FLAGS, *OPENSSL_WITHOUT, OPENSSL_LEVEL, inspect.getsource(build_openssl)]
     key = hash_inputs(toolchain.identity, VERSIONS, *recipe, identify(sources.openssl))
-    return provide(f"openssl-{key}", lambda result: build_openssl(toolchain, sources.openssl, result))
+    return provide("openssl", key, lambda result, work: build_openssl(toolchain, sources.openssl, result, work))
 
 
-def build_openssl(toolchain: Toolchain, given: str | None, result: Path) -> None:
-    with temporary_folder() as folder:
-        top = provide_source("openssl", given, folder)
-        machine = platform.machine()
-        if machine not in OPENSSL_TARGETS:
-            raise BuildError(f"machines of type {machine} are not supported, only {', '.join(OPENSSL_TARGETS)}")
-        print("compiling OpenSSL", flush=True)
-        environ = build_environ(toolchain)
-        places = ["--prefix=/usr", "--openssldir=/etc/ssl", "--libdir=lib"]
-        without = [f"no-{name}" for name in OPENSSL_WITHOUT]
-        run(["perl", "./Configure", OPENSSL_TARGETS[machine], *places, *without, OPENSSL_LEVEL, *FLAGS], top, environ)
-        run(["make", f"-j{toolchain.jobs}", "build_libs"], top, environ)
-        for library in ("libssl.a", "libcrypto.a"):
-            shutil.copy(top / library, result)
-        shutil.copytree(top / "include", result / "include")
+def build_openssl(toolchain: Toolchain, given: str | None, result: Path, work: Path) -> None:
+    machine = platform.machine()
+    if machine not in OPENSSL_TARGETS:
+        raise BuildError(f"machines of type {machine} are not supported, only {', '.join(OPENSSL_TARGETS)}")
+    top = provide_source("openssl", given, work)
+    expect_file(top / "VERSION.dat", given, "OpenSSL 3")
+    print("compiling OpenSSL", flush=True)
+    environ = build_environ(toolchain)
+    places = ["--prefix=/usr", "--openssldir=/etc/ssl", "--libdir=lib"]
+    without = [f"no-{name}" for name in OPENSSL_WITHOUT]
+    run(["perl", "./Configure", OPENSSL_TARGETS[machine], *places, *without, OPENSSL_LEVEL, *FLAGS], top, environ)
+    run(["make", f"-j{toolchain.jobs}", "build_libs"], top, environ)
+    for library in ("libssl.a", "libcrypto.a"):
+        copy(top / library, result)
+    copytree(top / "include", result / "include")
+
+
+def expect_file(path: Path, given: str | None, what: str) -> str:
+    """Give the text of a file by which a source is known. Raises BuildError when it is not there."""
+    if not path.is_file():
+        raise BuildError(f"{given or 'the source'} is no source of {what}: it has no file {path.name}")
+    return path.read_text("utf-8", "replace")
 
 
 def provide_python(toolchain: Toolchain, sources: Sources, openssl: Path) -> Path:
     """Give the folder with libpython.a, `include`, and `bin/python` with `lib`, an interpreter for the build itself."""
-    recipe = [
-        *FLAGS,
-        *PYTHON_OPTIONS,
-        PYTHON_LEVEL,
-        HOT_LEVEL,
-        *HOT_OBJECTS,
-        *EXTENSIONS.values(),
-        inspect.getsource(build_python),
-    ]
+    levels = [PYTHON_LEVEL, HOT_LEVEL, *HOT_OBJECTS]
+    recipe = [*FLAGS, *PYTHON_OPTIONS, *levels, *EXTENSIONS.values(), inspect.getsource(build_python)]
     key = hash_inputs(toolchain.identity, VERSIONS, *recipe, identify(sources.python), openssl.name)
-    return provide(f"python-{key}", lambda result: build_python(toolchain, sources.python, openssl, result))
+    return provide("python", key, lambda result, work: build_python(toolchain, sources.python, openssl, result, work))
 
 
-def build_python(toolchain: Toolchain, given: str | None, openssl: Path, result: Path) -> None:
-    with temporary_folder() as folder:
-        top = provide_source("python", given, folder)
-        print("compiling CPython", flush=True)
-        environ = build_environ(toolchain)
-        with (top / "Makefile.pre.in").open("a") as makefile:
-            makefile.write(f"\n{' '.join(HOT_OBJECTS)}: EXTRA_CFLAGS += {HOT_LEVEL}\n")
-        flags = " ".join([PYTHON_LEVEL, *FLAGS])
-        run(
-            ["./configure", "--quiet", *PYTHON_OPTIONS, f"OPT=-DNDEBUG -fwrapv {flags}", "LINKFORSHARED= "],
-            top,
-            environ,
-        )
-        lines = [f"{name} {files}".format(openssl=openssl) for name, files in EXTENSIONS.items()]
-        (top / "Modules" / "Setup.local").write_text("\n".join(["*static*", *lines, ""]))
-        without_zlib = [
-            "MODULE_BINASCII_CFLAGS=",
-            "MODULE_BINASCII_LDFLAGS=",
-        ]  # which configure takes where it is there
-        run(["make", f"-j{toolchain.jobs}", *without_zlib, "python"], top, environ)
-        (library,) = top.glob("libpython3*.a")
-        shutil.copy(library, result / "libpython.a")
-        shutil.copytree(top / "Include", result / "include")
-        shutil.copy(top / "pyconfig.h", result / "include")
-        # As it would be installed, so that it finds its library.
-        modules = result / "lib" / library.stem.removeprefix("lib")
-        shutil.copytree(top / "Lib", modules, ignore=shutil.ignore_patterns("test", "__pycache__", "idlelib"))
-        (modules / "lib-dynload").mkdir()
-        (result / "bin").mkdir()
-        shutil.copy(top / "python", result / "bin")
+def build_python(toolchain: Toolchain, given: str | None, openssl: Path, result: Path, work: Path) -> None:
+    top = provide_source("python", given, work)
+    check_version(expect_file(top / "Include" / "patchlevel.h", given, "CPython"))
+    print("compiling CPython", flush=True)
+    environ = build_environ(toolchain)
+    with (top / "Makefile.pre.in").open("a") as makefile:
+        makefile.write(f"\n{' '.join(HOT_OBJECTS)}: EXTRA_CFLAGS += {HOT_LEVEL}\n")
+    flags = " ".join([PYTHON_LEVEL, *FLAGS])
+    run(["./configure", "--quiet", *PYTHON_OPTIONS, f"OPT=-DNDEBUG -fwrapv {flags}", "LINKFORSHARED= "], top, environ)
+    (top / OPENSSL_LINK).symlink_to(openssl)  # a path with spaces in it could not be written into Setup.local
+    lines = [f"{name} {files}" for name, files in EXTENSIONS.items()]
+    (top / "Modules" / "Setup.local").write_text("\n".join(["*static*", *lines, ""]))
+    # `configure` takes zlib for binascii where it finds it.
+    without_zlib = ["MODULE_BINASCII_CFLAGS=", "MODULE_BINASCII_LDFLAGS="]
+    run(["make", f"-j{toolchain.jobs}", *without_zlib, "python"], top, environ)
+    (library,) = top.glob("libpython3*.a")
+    copy(library, result / "libpython.a")
+    copytree(top / "Include", result / "include")
+    copy(top / "pyconfig.h", result / "include")
+    # As it would be installed, so that it finds its library.
+    modules = result / "lib" / library.stem.removeprefix("lib")
+    copytree(top / "Lib", modules, ignore=ignore_patterns("test", "__pycache__", "idlelib"))
+    (modules / "lib-dynload").mkdir()
+    (result / "bin").mkdir()
+    copy(top / "python", result / "bin")
+
+
+def check_version(patchlevel: str) -> None:
+    """Raises BuildError when native/ was not written for this CPython: it stands in for internal functions."""
+    found = re.search(r'^#define PY_VERSION\s+"(\d+\.\d+)', patchlevel, re.MULTILINE)
+    version = found[1] if found else "of an unknown version"
+    if version not in PYTHON_VERSIONS:
+        raise BuildError(f"CPython {version} is not supported, only {', '.join(PYTHON_VERSIONS)}")

@@ -22,14 +22,33 @@ static const int FAILED = 1;
 
 /* Signals whose default would end us in the middle of a write; the application gets them as we did (process.c). */
 static const int HELD_SIGNALS[] = {SIGPIPE, SIGXFSZ};
+/* Signals that end us from the first instruction on, though process 1 of a container has no defaults; those that were
+ * ignored stay so. launch.py takes over. */
+static const int ENDING_SIGNALS[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+/* Of threads, in bytes: what the C library chooses may be too little for deep documents (musl: 128 KiB). */
+static const size_t STACK_SIZE = 4 << 20;
 
 static void
-hold_signals(void)
+end_by_signal(int number)
 {
+    _exit(128 + number);
+}
+
+static void
+take_signals(void)
+{
+    struct sigaction before;
     for (size_t i = 0; i < sizeof HELD_SIGNALS / sizeof *HELD_SIGNALS; i++) {
-        struct sigaction before, ignoring = {.sa_handler = SIG_IGN};
+        struct sigaction ignoring = {.sa_handler = SIG_IGN};
         if (sigaction(HELD_SIGNALS[i], &ignoring, &before) == 0 && before.sa_handler == SIG_IGN) {
             vaultenv_remember_ignored(HELD_SIGNALS[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof ENDING_SIGNALS / sizeof *ENDING_SIGNALS; i++) {
+        struct sigaction ending = {.sa_handler = end_by_signal};
+        if (sigaction(ENDING_SIGNALS[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(ENDING_SIGNALS[i], &ending, NULL);
         }
     }
 }
@@ -84,20 +103,6 @@ start_interpreter(int argc, char **argv)
     return status;
 }
 
-/* Leave importers for built-in and frozen modules only. */
-static int
-close_file_system(void)
-{
-    PyObject *finders = PySys_GetObject("meta_path"), *hooks = PySys_GetObject("path_hooks");
-    if (finders == NULL || hooks == NULL || PyList_GET_SIZE(finders) < 2) {
-        return -1;
-    }
-    if (PyList_SetSlice(finders, 2, PyList_GET_SIZE(finders), NULL) < 0) {
-        return -1;
-    }
-    return PyList_SetSlice(hooks, 0, PyList_GET_SIZE(hooks), NULL);
-}
-
 /* Give the exit code, or -1 with an exception set. Returns only if no application was started. */
 static int
 run_program(void)
@@ -119,7 +124,7 @@ int
 main(int argc, char **argv, char **envp)
 {
     vaultenv_remember_entries(envp);
-    hold_signals();
+    take_signals();
     int folder = put_aside_folder();
     PyStatus status = start_interpreter(argc, argv);
     put_back_folder(folder);
@@ -127,7 +132,8 @@ main(int argc, char **argv, char **envp)
         fprintf(stderr, "vault-env: cannot be started: %s\n", status.err_msg ? status.err_msg : "no reason is known");
         return FAILED;
     }
-    int code = close_file_system() < 0 ? -1 : run_program();
+    PyThread_set_stacksize(STACK_SIZE);
+    int code = run_program();
     if (code < 0) {
         /* Only the kind: the text of an unforeseen error may hold anything, also a secret. */
         PyObject *kind = PyErr_Occurred();

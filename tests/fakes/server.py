@@ -71,7 +71,7 @@ Answer: TypeAlias = Reply | Raw | Silence | Tunnel
 
 
 class FakeServer:
-    """Listens on a free port of 127.0.0.1, or on a Unix socket, until `stop`; also a context manager.
+    """Listens on a free port of 127.0.0.1, `at` another place or on a Unix socket, until `stop`; also a context manager.
 
     With a `greeting` it speaks no HTTP: it sends these bytes, reads something and hangs up.
     """
@@ -83,6 +83,7 @@ class FakeServer:
         tls: ssl.SSLContext | None = None,
         path: Path | None = None,
         greeting: bytes | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.answer = answer
         self.tls = tls
@@ -97,7 +98,8 @@ class FakeServer:
             self.listener.bind(str(path))
             self.listener.listen()
         else:
-            self.listener = socket.create_server(("127.0.0.1", 0))
+            family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+            self.listener = socket.create_server(at, family=family)
             self.port = self.listener.getsockname()[1]
         self.threads = [threading.Thread(target=self.accept)]
         self.threads[0].start()

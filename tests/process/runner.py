@@ -1,4 +1,8 @@
-"""vault-env as the process that it is: started with an exact environment, and what became of it."""
+"""vault-env as the process that it is: started with an exact environment, and what became of it.
+
+There are two of it, run by an interpreter and as the static executable, which is what is shipped. A test says COMMAND
+and runs once with each (see conftest.py).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-COMMAND = (sys.executable, "-m", "vault_secrets_webhook.vaultenv")
+INTERPRETED = (sys.executable, "-m", "vault_secrets_webhook.vaultenv")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SECONDS = 60
 RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)  # `subprocess` sees to these
@@ -25,6 +29,19 @@ strings = lambda items: (ctypes.c_char_p * (len(items) + 1))(*items, None)
 ctypes.CDLL(None).execve(os.fsencode(sys.argv[2]), strings([os.fsencode(word) for word in sys.argv[2:]]), strings(entries))
 os._exit(99)
 """
+
+
+class Command:
+    """The words that start vault-env: those of the one that the running test is about."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+
+COMMAND = Command(*INTERPRETED)
 
 
 def take_ignored_signals() -> None:
@@ -78,6 +95,15 @@ def run_with_entries(entries: Iterable[bytes], *command: str) -> Ended:
         [*launcher, *COMMAND, *(command or SHOW_ENVIRONMENT)], capture_output=True, check=False, timeout=SECONDS
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
+
+
+def can_mount() -> bool:
+    """Tell whether a process may have file systems of its own."""
+    try:
+        tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False, timeout=SECONDS)
+    except FileNotFoundError:
+        return False
+    return tried.returncode == 0
 
 
 def start(environ: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:

@@ -229,6 +229,7 @@ sys.exit(__main__.run(["true"]))
 """
 
 
+@pytest.mark.forms("interpreter")  # which is told to refuse; see test_static_container.py for the executable
 def test_signal_ends_the_wait_where_no_more_threads_are_allowed(vault: FakeServer, environ: dict[str, str]) -> None:
     vault.answer = lambda _: Silence()
     process = subprocess.Popen(

@@ -155,8 +155,13 @@ def describe_place(error: Exception) -> str:
 
 
 def describe_number(error: Exception) -> str | None:
-    """Give the system's own words for its error number, and nothing of what the error says."""
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
+    """Give the system's own words for its error number, and nothing of what the error says.
+
+    An error of TLS, which has a `reason`, is an OSError too, but its number is one of OpenSSL's.
+    """
+    if not isinstance(error, OSError) or hasattr(error, "reason"):
+        return None
+    return os.strerror(error.errno) if error.errno else None
 
 
 if __name__ == "__main__":
