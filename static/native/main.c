@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,9 +122,20 @@ run_program(void)
     return code == NULL ? -1 : (int)PyLong_AsLong(code);
 }
 
+/* Keep tokens and values out of core dumps, and /proc/PID/mem and /proc/PID/environ from other processes of the same
+ * user, until execve(2) makes the process the application's. Copying needs /proc/self/exe, which this would close. */
+static void
+conceal(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "copy") != 0) {
+        prctl(PR_SET_DUMPABLE, 0);
+    }
+}
+
 int
 main(int argc, char **argv, char **envp)
 {
+    conceal(argc, argv);
     vaultenv_remember_entries(envp);
     take_signals();
     int folder = put_aside_folder();

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,7 @@ import pytest
 
 from tests.fakes.server import FakeServer
 from tests.fakes.vault import kv1, serve_paths
-from tests.process.runner import finish, run, start
+from tests.process.runner import PATH, finish, run, start
 from tests.servers.process import poll
 
 if TYPE_CHECKING:
@@ -59,6 +62,25 @@ def test_configuration_of_another_openssl_is_not_read(text: str, authority: Auth
         environ["VAULT_ADDR"] = server.address
         got = run({**environ, "A": "vault:kv/a#k", "B": "vault:kv/a#${.k | sha1sum}"}).environ
     assert (got["A"], got["B"]) == ("v", "7a38d8cbd20d9932ba948efaa364bb62651d5ad4")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_others_of_the_same_user_cannot_look_into_it(executable: Path) -> None:
+    """Until it is the application."""
+    with tempfile.TemporaryDirectory() as name:  # where that user can go
+        folder = Path(name)
+        folder.chmod(0o755)
+        copied = shutil.copy(executable, folder / "vault-env")
+        words = ["setpriv", "--reuid=65534", "--clear-groups", copied, "sleep", "60"]
+        with subprocess.Popen(words, env={"PATH": PATH, "VAULT_ENV_DELAY": "1s"}, stderr=subprocess.DEVNULL) as process:
+            try:
+                of_process = Path(f"/proc/{process.pid}")
+                poll(lambda: (of_process / "comm").read_text() == "vault-env\n", what="vault-env")
+                poll(lambda: (of_process / "mem").stat().st_uid == 0, what="memory that is root's")
+                poll(lambda: (of_process / "comm").read_text() == "sleep\n", what="the application")
+                assert (of_process / "mem").stat().st_uid == 65534
+            finally:
+                process.kill()
 
 
 def ends_by_handler(pid: int, number: int) -> bool:

@@ -88,7 +88,7 @@ def read_entries() -> list[bytes]:
             chunks.append(chunk)
     finally:
         os.close(descriptor)
-    return [entry for entry in b"".join(chunks).split(b"\0") if entry]
+    return b"".join(chunks).split(b"\0")[:-1]
 
 
 def index_entries(entries: Iterable[bytes]) -> dict[str, str]:
