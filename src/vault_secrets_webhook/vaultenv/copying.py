@@ -102,9 +102,10 @@ def open_source(source: str) -> int:
     try:
         return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise CopyError(
-            f"{quote_text(source)}: {error.strerror}: vault-env finds itself there, so /proc must be mounted"
-        ) from None
+        cure = "so /proc must be mounted"
+        if error.errno == errno.EACCES:
+            cure = "so the image must let this user read vault-env"
+        raise CopyError(f"{quote_text(source)}: {error.strerror}: vault-env finds itself there, {cure}") from None
 
 
 def open_temporary(path: str, directory: str) -> int:
