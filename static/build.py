@@ -9,7 +9,6 @@ compiler makes it.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may have installed nothing of ours
+    sys.exit(
+        "build: Python 3.11 or newer is needed: name one, `python3.11 static/build.py` or `make vault-env PYTHON=...`"
+    )
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a script
     sys.path.insert(0, str(ROOT))
@@ -34,6 +37,7 @@ from static.libraries import (  # noqa: E402
     identify,
     provide_openssl,
     provide_python,
+    read_sources,
 )
 from static.sources import VERSIONS  # noqa: E402
 from static.verify import verify  # noqa: E402
@@ -46,6 +50,12 @@ NATIVE = STATIC / "native"
 MODULES = STATIC / "modules.txt"
 SOURCE = ROOT / "src"
 TARGET = ROOT / "build" / "vault-env"
+INTERRUPTED = 130  # as a shell tells the end by SIGINT
+SOURCE_HELP = {
+    "python": f"folder or archive with the source of CPython {' or '.join(PYTHON_VERSIONS)},",
+    "openssl": "folder or archive with the source of OpenSSL 3,",
+    "authorities": "certificate authorities: a file, folder or archive in PEM form or with Mozilla's list,",
+}
 MODE = 0o755  # whatever the umask
 # The packages of ours that are not part of vault-env.
 PACKAGE = "vault_secrets_webhook"
@@ -114,21 +124,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BuildError, OSError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # what is whole stays in the cache
+        return INTERRUPTED
     print(f"{options.output}: {built.stat().st_size / 2**20:.2f} MiB, {time.monotonic() - started:.1f} s", flush=True)
     return 0
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="static/build.py", description="Build vault-env as one static executable.")
-    given = "folder or archive with the source of {} instead of the version that versions.toml pins (or variable {})"
-    sources = {
-        "python": ("PYTHON_SOURCE", f"CPython {' or '.join(PYTHON_VERSIONS)}"),
-        "openssl": ("OPENSSL_SOURCE", "OpenSSL 3"),
-        "authorities": ("AUTHORITIES", "certificate authorities, in PEM form or as Mozilla's list,"),
-    }
-    for part, (variable, what) in sources.items():
-        default = os.environ.get(variable) or None
-        parser.add_argument(f"--{part}", metavar="PATH", default=default, help=given.format(what, variable))
+    sources = read_sources()
+    for part, what in SOURCE_HELP.items():
+        text = f"{what} instead of what versions.toml pins (or variable VAULT_ENV_{part.upper()})"
+        parser.add_argument(f"--{part}", metavar="PATH", default=getattr(sources, part), help=text)
     parser.add_argument("--output", metavar="FILE", type=Path, default=TARGET, help="where to put it (%(default)s)")
     parser.add_argument("--list", action="store_true", help="write our modules into modules.txt first")
     return parser.parse_args(arguments)

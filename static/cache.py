@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 # How many entries of a kind stay, whatever their age; others stay for as long as a build could be using them.
 KEPT = 5
-SECONDS_IN_USE = 3600
+SECONDS_IN_USE = 6 * 3600
+MODE = 0o755  # of an entry's folder
 
 
 def cache_root() -> Path:
@@ -56,7 +58,7 @@ def provide(kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
     if not target.is_dir():
         with lock_folder(target.name) as folder:
             if not target.is_dir():  # else the build that we waited for has made it
-                fill(target, folder / "build", build)
+                fill(target, folder, build)
         prune(kind)
     with suppress(OSError):  # a cache may be read-only
         os.utime(target)  # for `prune`: it was used
@@ -64,11 +66,11 @@ def provide(kind: str, key: str, build: Callable[[Path, Path], None]) -> Path:
 
 
 def fill(target: Path, folder: Path, build: Callable[[Path, Path], None]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # of a build that was interrupted
-    result, work = folder / "result", folder / "work"
-    result.mkdir(parents=True)
-    work.mkdir()
+    for left in folder.glob("*/"):  # by a build that was interrupted; its compilers may still be at work there
+        shutil.rmtree(left, ignore_errors=True)
+    result, work = Path(tempfile.mkdtemp(dir=folder)), Path(tempfile.mkdtemp(dir=folder))
     build(result, work)
+    result.chmod(MODE)
     result.rename(target)
 
 
@@ -111,16 +113,24 @@ def is_at(path: Path, file: int) -> bool:
 
 def prune(kind: str) -> None:
     """Remove the entries of a kind that have not been used for long, and what interrupted builds left."""
-    others, entries = [], []
-    for path in cache_root().iterdir():
-        if path.name.startswith("."):
-            others.append(path)
-        elif path.name.rpartition("-")[0] == kind:
-            entries.append(path)
+    left = [path for path in cache_root().glob(".*/") if not is_locked(path)]
+    entries = [path for path in cache_root().iterdir() if path.name.rpartition("-")[0] == kind]
     entries.sort(key=when_used, reverse=True)
-    for path in [*others, *entries[KEPT:]]:
-        if path.is_dir() and time.time() - when_used(path) > SECONDS_IN_USE:
+    for path in [*left, *entries[KEPT:]]:
+        if time.time() - when_used(path) > SECONDS_IN_USE:
             remove(path)
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a build works in a folder, which may take hours on an emulated machine."""
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # the folder has none, or has gone
+    return False
 
 
 def when_used(path: Path) -> float:

@@ -81,6 +81,11 @@ class Sources(NamedTuple):
     authorities: str | None = None
 
 
+def read_sources() -> Sources:
+    """Give what variables of the environment name: VAULT_ENV_PYTHON, VAULT_ENV_OPENSSL, VAULT_ENV_AUTHORITIES."""
+    return Sources(*(os.environ.get(f"VAULT_ENV_{part.upper()}") or None for part in Sources._fields))
+
+
 def find_toolchain() -> Toolchain:
     """Raises BuildError when there is no C compiler."""
     compiler = read_compiler()
@@ -118,11 +123,14 @@ def identify(given: str | None) -> str | Path:
 def build_environ(toolchain: Toolchain) -> dict[str, str]:
     """Give the environment of the builds, without what would change their result."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    folder, _, name = toolchain.compiler[0].rpartition("/")
+    if folder:  # OpenSSL writes the command of its compiler into libcrypto: a path would be one of this machine
+        kept["PATH"] = f"{folder}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return {
         **kept,
         "LC_ALL": "C",
         "TZ": "UTC",
-        "CC": shlex.join(toolchain.compiler),
+        "CC": shlex.join([name, *toolchain.compiler[1:]]),
         "SOURCE_DATE_EPOCH": str(read_versions()["date"]),
     }
 

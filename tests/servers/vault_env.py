@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from static.build import check_modules, provide_executable
 from static.commands import BuildError
-from static.libraries import Sources, find_toolchain
+from static.libraries import find_toolchain, read_sources
 from tests.servers.errors import ServerMissing
 from tests.servers.lookup import find_by_variable
 
@@ -45,7 +45,7 @@ def build() -> Path:
         return named.absolute()
     check_modules()
     try:
-        return provide_executable(find_toolchain(), Sources())
+        return provide_executable(find_toolchain(), read_sources())
     except BuildError as error:
         raise ServerMissing(
             f"the static vault-env is not on this machine: run `make vault-env`, or put its path into {VARIABLE}; {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def build(result, work):
     print("building", flush=True)
     (result / "first").write_text("")
     time.sleep(float(sys.argv[1]))
+    if sys.argv[2:]:
+        sys.exit("it fails")
     (result / "second").write_text("")
 
 entry = provide("kind", "key", build)
@@ -105,9 +108,9 @@ print(sorted(path.name for path in entry.iterdir()))
 """
 
 
-def start(seconds: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", BUILDER, str(seconds)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def start(seconds: float, *failing: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", BUILDER, str(seconds), *failing]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.mark.usefixtures("root")
@@ -134,14 +137,29 @@ def test_a_build_that_waits_for_one_that_is_killed() -> None:
     assert output.splitlines() == ["building", "['first', 'second']"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_cache_that_has_the_entry(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_build_that_waits_for_one_that_fails() -> None:
+    first = start(0.5, "failing")
+    assert first.stdout
+    assert first.stdout.readline() == "building\n"
+    second = start(0)
+    output, _ = second.communicate(timeout=30)
+    first.communicate()
+    assert first.returncode == 1
+    assert output.splitlines() == ["waiting for another build, of kind-key", "building", "['first', 'second']"]
+
+
+@pytest.mark.usefixtures("root")
+def test_a_read_only_cache_that_has_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
     entry = provide("kind", "key", write)
-    root.chmod(0o555)
-    try:
-        assert provide("kind", "key", never) == entry
-    finally:
-        root.chmod(0o755)
+    for name in ("utime", "mkdir"):  # root, who may run this, can write into any folder
+        monkeypatch.setattr(os, name, refuse)
+    assert provide("kind", "key", never) == entry
+    with pytest.raises(OSError, match="Read-only"):
+        provide("kind", "other", never)
 
 
 def make_entry(root: Path, name: str, age: float) -> None:
@@ -158,6 +176,17 @@ def test_old_entries_go(root: Path) -> None:
     provide("kind", "key", write)
     names = {path.name for path in root.iterdir()}
     assert names == {"kind-key", "kind-used", "kind-0", "kind-1", "kind-2", "other-kind-1", ".kind-running"}
+
+
+def test_a_long_build_keeps_its_folder(root: Path) -> None:
+    """That of a part ends while the whole is still at work."""
+
+    def build(result: Path, work: Path) -> None:
+        os.utime(root / ".kind-key", (0, 0))
+        provide("part", "key", write)
+        write(result, work)
+
+    assert (provide("kind", "key", build) / "file").exists()
 
 
 def test_an_entry_that_is_used_stays(root: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from static import debian
 from static.commands import BuildError
 from static.debian import Mirror, fetch_package, find_mirrors
+from tests.static.programs import make_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,10 +106,8 @@ class Apt:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         programs = folder / "bin"
-        programs.mkdir()
-        for name, text in (("apt-get", APT), ("dpkg-source", UNPACK)):
-            (programs / name).write_text(text)
-            (programs / name).chmod(0o755)
+        make_program(programs / "apt-get", APT)
+        make_program(programs / "dpkg-source", UNPACK)
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("STATE", str(folder))
 
