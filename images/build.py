@@ -50,7 +50,7 @@ class Recipe(NamedTuple):
 
 
 def fill_vault_env(order: Order) -> list[Tree]:
-    return [vault_env_image.fill_tree(order.executable, PROJECT / "LICENSE", Debian(order.cache))]
+    return [vault_env_image.fill_tree(order.executable, Debian(order.cache))]
 
 
 def fill_webhook(order: Order) -> list[Tree]:

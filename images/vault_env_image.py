@@ -23,18 +23,23 @@ MOUNT_POINTS = "usr/local/bin/tls", "usr/local/bin/secrets"
 SHELL_PACKAGE = "busybox-static"
 SHELL, SHELL_COMMANDS = "busybox", ("sh", "cp", "mkdir")
 LICENSES = "usr/share/doc/"
+LICENSES_SUFFIX = "-licenses.txt"  # behind the name of the executable, as static/licenses.py writes it
 NOBODY = "65534:65534"
 
 
-def fill_tree(executable: Path, license_file: Path, debian: Debian) -> Tree:
+def fill_tree(executable: Path, debian: Debian) -> Tree:
     """Collect the files of the image."""
-    tree = fill_executable(executable, license_file)
+    tree = fill_executable(executable)
     tree.add_tree(fill_shell(debian))
     return tree
 
 
-def fill_executable(executable: Path, license_file: Path) -> Tree:
-    """Collect the executable and the folders beside it. Raises ImageError if it could not run in an empty image."""
+def fill_executable(executable: Path) -> Tree:
+    """Collect the executable, the folders beside it, and the licences of what is in it.
+
+    Raises ImageError if it could not run in an empty image.
+    """
+    licenses = executable.with_name(f"{executable.name}{LICENSES_SUFFIX}")
     if not executable.is_file():
         raise ImageError(f"{executable} is missing: `make vault-env` builds it, --vault-env names another")
     data = executable.read_bytes()
@@ -48,7 +53,9 @@ def fill_executable(executable: Path, license_file: Path) -> Tree:
     tree.add_file(EXECUTABLE, data, 0o755)
     for folder in MOUNT_POINTS:
         tree.add_folder(folder)
-    tree.add_file(f"{LICENSES}vault-env/LICENSE", license_file.read_bytes())
+    if not licenses.is_file():
+        raise ImageError(f"{licenses} is missing: `make vault-env` writes it beside the executable")
+    tree.add_file(f"{LICENSES}vault-env/copyright", licenses.read_bytes())
     return tree
 
 

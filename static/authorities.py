@@ -15,6 +15,10 @@ from pathlib import Path
 from static.commands import BuildError
 from static.sources import provide_source
 
+NOTICE = """\
+The list of certificate authorities is Mozilla's (certdata.txt of NSS), unless another one was given to the build. It is
+subject to the terms of the Mozilla Public License, version 2.0: https://mozilla.org/MPL/2.0/
+"""
 CERTDATA = "mozilla/certdata.txt"
 PEM_FILES = {".pem", ".crt"}
 TRUSTED = "CKT_NSS_TRUSTED_DELEGATOR"

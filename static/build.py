@@ -24,11 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a script
     sys.path.insert(0, str(ROOT))
 
-from static.authorities import read_authorities  # noqa: E402
+from static.authorities import NOTICE, read_authorities  # noqa: E402
 from static.cache import cache_root, hash_inputs, provide  # noqa: E402
 from static.commands import BuildError, run  # noqa: E402
 from static.libraries import (  # noqa: E402
     FLAGS,
+    LICENSE,
     PYTHON_VERSIONS,
     Sources,
     Toolchain,
@@ -39,6 +40,7 @@ from static.libraries import (  # noqa: E402
     provide_python,
     read_sources,
 )
+from static.licenses import SUFFIX, join_licenses  # noqa: E402
 from static.sources import VERSIONS  # noqa: E402
 from static.verify import verify  # noqa: E402
 
@@ -50,6 +52,7 @@ NATIVE = STATIC / "native"
 MODULES = STATIC / "modules.txt"
 SOURCE = ROOT / "src"
 TARGET = ROOT / "build" / "vault-env"
+DOCUMENTS = Path("/usr/share/doc")
 INTERRUPTED = 130  # as a shell tells the end by SIGINT
 SOURCE_HELP = {
     "python": f"folder or archive with the source of CPython {' or '.join(PYTHON_VERSIONS)},",
@@ -149,13 +152,15 @@ def check_executable(built: Path) -> None:
 
 
 def place(built: Path, output: Path) -> None:
-    """Put a copy where it is wanted: it is there whole, or what was there before still is."""
+    """Put a copy where it is wanted, and its licences beside it: it is there whole, or what was there before still is."""
     if output.is_dir():
         raise BuildError(f"--output {output} is a folder: name a file")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
         copy = Path(shutil.copyfile(built, Path(folder, output.name)))
         copy.chmod(MODE)
+        licenses = Path(shutil.copyfile(f"{built}{SUFFIX}", f"{copy}{SUFFIX}"))
+        licenses.replace(f"{output}{SUFFIX}")
         copy.replace(output)
 
 
@@ -213,11 +218,15 @@ def build_executable(toolchain: Toolchain, sources: Sources, result: Path, work:
     check_machine(toolchain, work)
     openssl = provide_openssl(toolchain, sources)
     python = provide_python(toolchain, sources, openssl)
-    freeze_modules(python, provide_authorities(sources), work)
+    authorities = provide_authorities(sources)
+    freeze_modules(python, authorities, work)
     for file in [*NATIVE.glob("*.c"), *NATIVE.glob("*.h")]:
         shutil.copy(file, work)
     link_executable(toolchain, python, openssl, work)
     Path(shutil.move(work / "vault-env", result)).chmod(MODE)
+    parts = {"vault-env": ROOT, "CPython": python, "OpenSSL": openssl, "certificate authorities": authorities.parent}
+    texts = {name: folder / LICENSE for name, folder in parts.items()}
+    (result / f"vault-env{SUFFIX}").write_text(join_licenses(texts, DOCUMENTS), "utf-8")
 
 
 def check_machine(toolchain: Toolchain, work: Path) -> None:
@@ -275,6 +284,7 @@ def provide_authorities(sources: Sources) -> Path:
 
     def build(result: Path, work: Path) -> None:
         (result / "authorities.der").write_bytes(read_authorities(sources.authorities, work))
+        (result / LICENSE).write_text(NOTICE)
 
     key = hash_inputs(VERSIONS, STATIC / "authorities.py", identify(sources.authorities))
     return provide("authorities", key, build) / "authorities.der"

@@ -32,6 +32,7 @@ OPENSSL_WITHOUT = """
     filenames gost idea legacy md4 mdc2 module multiblock nextprotoneg ocb ocsp pinshared psk rc2 rc4 rfc3779 rmd160
     secure-memory seed shared siphash siv sm2 sm3 sm4 srp srtp ssl-trace ssl3 tests tls1 tls1_1 ts whirlpool
 """.split()  # noqa: SIM905 - this can be read
+LICENSE = "LICENSE"  # in each folder of the cache
 OPENSSL_TARGETS = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}
 OPENSSL_LEVEL = "-Os"
 
@@ -157,6 +158,7 @@ def build_openssl(toolchain: Toolchain, given: str | None, result: Path, work: P
     for library in ("libssl.a", "libcrypto.a"):
         copy(top / library, result)
     copytree(top / "include", result / "include")
+    copy(top / "LICENSE.txt", result / LICENSE)
 
 
 def expect_file(path: Path, given: str | None, what: str) -> str:
@@ -193,6 +195,7 @@ def build_python(toolchain: Toolchain, given: str | None, openssl: Path, result:
     copy(library, result / "libpython.a")
     copytree(top / "Include", result / "include")
     copy(top / "pyconfig.h", result / "include")
+    copy(top / "LICENSE", result / LICENSE)
     # As it would be installed, so that it finds its library.
     modules = result / "lib" / library.stem.removeprefix("lib")
     copytree(top / "Lib", modules, ignore=ignore_patterns("test", "__pycache__", "idlelib"))

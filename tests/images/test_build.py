@@ -56,13 +56,23 @@ def test_an_executable_that_could_not_run_in_the_image(tmp_path: Path, data: byt
     executable = tmp_path / "vault-env"
     executable.write_bytes(data)
     with pytest.raises(ImageError, match=message):
-        fill_executable(executable, ROOT / "LICENSE")
+        fill_executable(executable)
+
+
+def test_licences_go_with_the_executable(tmp_path: Path) -> None:
+    executable = tmp_path / "vault-env"
+    executable.write_bytes(make_elf())
+    with pytest.raises(ImageError, match=r"vault-env-licenses\.txt is missing: `make vault-env` writes it"):
+        fill_executable(executable)
+    (tmp_path / "vault-env-licenses.txt").write_text("who made it")
+    assert dict(fill_executable(executable))["usr/share/doc/vault-env/copyright"].data == b"who made it"
 
 
 def test_the_folder_of_the_executable_serves_as_an_image_volume(tmp_path: Path) -> None:
     executable = tmp_path / "vault-env"
     executable.write_bytes(make_elf())
-    found = dict(fill_executable(executable, ROOT / "LICENSE"))
+    (tmp_path / "vault-env-licenses.txt").write_text("who made it")
+    found = dict(fill_executable(executable))
     assert found["usr/local/bin/vault-env"].mode == 0o755
     assert found["usr/local/bin/vault-env"].data == make_elf()
     for folder in ("usr/local/bin/tls", "usr/local/bin/secrets"):

@@ -201,6 +201,7 @@ def vault_env(tmp_path_factory: pytest.TempPathFactory) -> Container:
     if not executable.is_file():
         executable = folder / "stand-in"
         executable.write_bytes(find_shell())
+        (folder / "stand-in-licenses.txt").write_text("of a stand-in")
     assert main(["vault-env", "--vault-env", str(executable), "--output", str(folder)]) == 0
     archive = Archive(folder / "vault-env.tar")
     for layer in archive.layers:
@@ -252,6 +253,7 @@ def test_only_what_copying_needs_is_there(vault_env: Container) -> None:
 def test_the_same_input_gives_the_same_image(tmp_path: Path) -> None:
     executable = tmp_path / "stand-in"
     executable.write_bytes(find_shell())
+    (tmp_path / "stand-in-licenses.txt").write_text("of a stand-in")
     for name in ("one", "two"):
         arguments = ["vault-env", "--vault-env", str(executable), "--output", str(tmp_path / name)]
         assert main(arguments) == 0

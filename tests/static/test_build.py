@@ -98,18 +98,20 @@ def umask() -> Iterator[None]:
 def test_where_the_result_goes(tmp_path: Path) -> None:
     built = tmp_path / "built"
     built.write_bytes(b"new")
+    (tmp_path / "built-licenses.txt").write_bytes(b"licences")
     output = tmp_path / "new folder" / "deeper" / "vault-env"
     for _ in range(2):
         place(built, output)
         assert output.read_bytes() == b"new"
         assert output.stat().st_mode & 0o7777 == 0o755
-        assert [path.name for path in output.parent.iterdir()] == ["vault-env"]
+        assert output.with_name("vault-env-licenses.txt").read_bytes() == b"licences"
+        assert sorted(path.name for path in output.parent.iterdir()) == ["vault-env", "vault-env-licenses.txt"]
     with pytest.raises(BuildError, match="is a folder: name a file"):
         place(built, tmp_path)
     with pytest.raises(OSError, match="missing"):
         place(tmp_path / "missing", output)
     assert output.read_bytes() == b"new"
-    assert [path.name for path in output.parent.iterdir()] == ["vault-env"]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["vault-env", "vault-env-licenses.txt"]
 
 
 @pytest.fixture
@@ -118,6 +120,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "cache" / "vault-env"
     path.parent.mkdir()
     path.write_bytes(b"executable")
+    path.with_name("vault-env-licenses.txt").write_bytes(b"licences")
     monkeypatch.setattr(build, "find_toolchain", lambda: Toolchain(["none"], "none", 1))
     monkeypatch.setattr(build, "provide_executable", lambda *_: path)
     return path

@@ -101,6 +101,9 @@ def test_an_archive_that_reaches_outside(
 
 
 @pytest.mark.parametrize("has_filter", [True, False], ids=["filter of Python", "filter of ours"])
+@pytest.mark.filterwarnings(
+    "ignore:Python 3.14 will:DeprecationWarning"
+)  # of a Python that has a filter and is denied it
 def test_an_archive_with_links_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_filter: bool) -> None:
     if not has_filter:
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
