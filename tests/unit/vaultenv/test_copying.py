@@ -126,7 +126,12 @@ CALLS: list[tuple[str, int, Callable[..., bool], str]] = [
     ("open", errno.EACCES, is_written, REFUSED),
     ("open", errno.EROFS, is_written, "VOLUME: Read-only file system: mount the volume without readOnly here"),
     ("open", errno.ENOSPC, is_written, FULL),
-    ("open", errno.EACCES, lambda *call: not is_written(*call), "SOURCE: Permission denied: .* let this user read vault-env"),
+    (
+        "open",
+        errno.EACCES,
+        lambda *call: not is_written(*call),
+        "SOURCE: Permission denied: .* let this user read vault-env",
+    ),
     ("read", errno.EIO, lambda *_: True, "SOURCE: Input/output error: it cannot be read"),
     ("rename", errno.EACCES, lambda *_: True, "VOLUME/vault-env: Permission denied: user"),
     ("stat", errno.EACCES, lambda *_: True, REFUSED),
