@@ -76,7 +76,7 @@ def test_last_answer_counts_when_time_is_over() -> None:
 
 
 def test_answer_of_the_server_says_more_than_a_last_try_without_time() -> None:
-    answers = [respond(503, {"errors": ["Vault is sealed"]}), Unreachable("no answer", timed_out=True)]
+    answers: list[Any] = [respond(503, {"errors": ["Vault is sealed"]}), Unreachable("no answer", timed_out=True)]
     client, _, _ = make_client(answers, {"VAULT_MAX_RETRIES": "1"})
     with pytest.raises(RequestRejected, match=r"a: Vault is sealed; it must be unsealed .* \(HTTP 503\)"):
         client.request("GET", "a")
