@@ -40,12 +40,14 @@ layers: .venv/.test ## check which module imports which
 unit: .venv/.test ## run the tests that need no server
 	$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not servers'
 
-servers: .venv/.test ## find or build kube-apiserver and etcd (some minutes the first time)
+servers: .venv/.test ## find or build kube-apiserver, etcd and an image registry (some minutes the first time)
 	$(BIN)/python -m tests.servers.build
+	$(BIN)/python -m tests.servers.registry_package
 
 .PHONY: servers-if-possible
 servers-if-possible: .venv/.test
 	$(BIN)/python -m tests.servers.build --optional
+	$(BIN)/python -m tests.servers.registry_package
 
 # Without it the tests of the shipped executable are skipped; with CI set, that it cannot be built is a failure.
 .PHONY: vault-env-if-possible
