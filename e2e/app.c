@@ -1,5 +1,6 @@
-/* The application of the tests' images: `app` shows what it was started with. `app EXIT_CODE` then waits for SIGTERM,
- * says so and ends with EXIT_CODE; `app EXIT_CODE HOST` asks the C library for the address of HOST before it waits. */
+/* The application of the tests' images: `app` shows what it was started with. `app EXIT_CODE ...` then waits for SIGTERM,
+ * says so and ends with EXIT_CODE; `app EXIT_CODE find HOST` asks the C library for the address of HOST before it waits.
+ */
 
 #include <netdb.h>
 #include <signal.h>
@@ -35,6 +36,8 @@ int main(int count, char **arguments) {
     sigaddset(&waiting, SIGTERM);
     sigprocmask(SIG_BLOCK, &waiting, &usual);
     sigaction(SIGTERM, &action, NULL);
+    for (char **argument = arguments + 1; *argument; argument++)
+        printf("argument %s\n", *argument);
     for (char **entry = environ; *entry; entry++)
         printf("env %s\n", *entry);
     for (int descriptor = 3; descriptor < LAST_DESCRIPTOR; descriptor++)
@@ -42,9 +45,9 @@ int main(int count, char **arguments) {
             printf("open %d\n", descriptor);
     if (count < 2)
         return 0;
-    if (count > 2) {
+    if (count == 4 && !strcmp(arguments[2], "find")) {
         struct addrinfo *found = NULL;
-        printf("%s %s\n", arguments[2], getaddrinfo(arguments[2], NULL, NULL, &found) ? "is unknown" : "is known");
+        printf("%s %s\n", arguments[3], getaddrinfo(arguments[3], NULL, NULL, &found) ? "is unknown" : "is known");
     }
     puts("ready");
     fflush(stdout);

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.front import Front
-from e2e.images import name_image, write_images
+from e2e.images import name_image, write_foreign_image, write_images
 from e2e.node import Node
 from e2e.pods import Namespace
 from tests.cluster.webhook import Webhook
-from tests.conftest import canary
+from tests.conftest import canary, report_missing
+from tests.fakes.certificates import Authority
 from tests.servers.errors import ServerMissing
 from tests.servers.kubernetes import ApiServer
 from tests.servers.openbao import OpenBao
 from tests.servers.process import poll
+from tests.servers.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +42,9 @@ DELIVERIES = {
     "volume": {"VAULT_ENV_VOLUME_MEDIUM": "Image"},
 }
 FILLED_BY_CONTROLLERS = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
+# Name -> the password of its registry.
+REGISTRIES = {"open": None, "closed": ("kubelet", "pass:word")}
+IN_REGISTRY = "team/entry-point:1"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -58,11 +63,19 @@ def api() -> Iterator[ApiServer]:
 
 
 @pytest.fixture(scope="session")
-def node(api: ApiServer, address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The images of the applications."""
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def node(
+    api: ApiServer, address: str, archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     """A node that has all images."""
     folder = tmp_path_factory.mktemp("node")
     with Node(folder, api, address) as started:
-        for archive in write_images(tmp_path_factory.mktemp("images")):
+        for archive in archives.values():
             started.import_image(archive)
         for name in ("vault-env", "webhook"):
             started.import_image(find_archive(name), name_image(name))
@@ -76,6 +89,33 @@ def find_archive(name: str) -> Path:
     if not path.exists():
         raise ServerMissing(f"{path} is missing: run `make images`, which builds it")
     return path
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """What the certificates of the registries are issued by."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def registries(
+    node: Node, address: str, archives: dict[str, Path], authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Registry]]:
+    """Registries from which the node pulls: `IN_REGISTRY` is an index in the open one, a manifest in the other one."""
+    with ExitStack() as stack:
+        try:
+            started = {
+                name: stack.enter_context(Registry(host=address, password=password, tls=authority))
+                for name, password in REGISTRIES.items()
+            }
+        except ServerMissing as error:
+            report_missing(error)
+        foreign = write_foreign_image(tmp_path_factory.mktemp("foreign"))
+        started["open"].push_index([foreign, archives["entry-point"]], IN_REGISTRY)
+        started["closed"].push(archives["entry-point"], IN_REGISTRY)
+        for registry in started.values():
+            node.trust_registry(registry.address, authority.ca_file)
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +173,7 @@ def create_namespace(api: ApiServer, node: Node, front: Front) -> Callable[..., 
 def namespaces(
     api: ApiServer,
     settings: dict[str, str],
+    authority: Authority,
     create_namespace: Callable[..., Namespace],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Namespace]]:
@@ -142,7 +183,8 @@ def namespaces(
         for mode, chosen in DELIVERIES.items():
             folder = tmp_path_factory.mktemp(f"webhook-{mode}")
             kubeconfig = api.write_kubeconfig(folder / "kubeconfig")
-            webhook = webhooks.enter_context(Webhook(folder, kubeconfig, {**settings, **chosen}))
+            own = {**settings, "REGISTRY_CA_FILE": str(authority.ca_file), **chosen}
+            webhook = webhooks.enter_context(Webhook(folder, kubeconfig, own))
             for name, labels in ((mode, {}), (f"{mode}-restricted", RESTRICTED)):
                 made[name] = create_namespace(name, labels)
                 api.register_pod_webhook(f"{webhook.url}/pods", webhook.ca_bundle, name=name, namespace=name)

@@ -21,6 +21,9 @@ HERE = Path(__file__).parent
 APP = "/usr/bin/app"
 EVIL_TEXT = "the evil module was loaded"
 EXIT_CODE = 41  # of the image that has a command of its own
+ENTRY_POINT = [APP, str(EXIT_CODE)]
+# Kubernetes leaves the first two as they are where they come from an image; in a pod they would mean something.
+ARGUMENTS = ["$(PASSWORD)", "$$(PASSWORD)", "two words", ""]
 
 
 class Compiler:
@@ -98,7 +101,7 @@ RECIPES = {
     "glibc": Recipe(make_glibc, {}, {}),
     "musl": Recipe(make_musl, {}, {}),
     "non-root": Recipe(make_static, {"user": "65534:65534"}, NON_ROOT),
-    "entry-point": Recipe(make_static, {"entrypoint": [APP], "command": [str(EXIT_CODE)]}, {}),
+    "entry-point": Recipe(make_static, {"entrypoint": ENTRY_POINT, "command": ARGUMENTS}, {}),
     "evil": Recipe(make_evil, {}, {}),
     "pause": Recipe(make_static, {"entrypoint": [APP, "0"]}, {}),
 }
@@ -109,14 +112,24 @@ def name_image(key: str) -> str:
     return f"e2e.invalid/{key}:1"
 
 
-def write_images(folder: Path) -> list[Path]:
+def write_images(folder: Path) -> dict[str, Path]:
     """Write the archives of all images; their paths."""
     compiler = Compiler(folder)
-    archives = []
+    archives = {}
     for key, recipe in RECIPES.items():
         tree = recipe.fill(compiler)
         expect_libraries(tree, goarch())
-        archives.append(folder / f"{key}.tar")
+        archives[key] = folder / f"{key}.tar"
         fields = {"user": "", "entrypoint": (), **recipe.config}
-        write_archive(Image(name_image(key), goarch(), [tree], **fields), archives[-1], epoch=0)
+        write_archive(Image(name_image(key), goarch(), [tree], **fields), archives[key], epoch=0)
     return archives
+
+
+def write_foreign_image(folder: Path) -> Path:
+    """Write the archive of an image for machines of another architecture, which cannot run here; its path."""
+    architecture = "arm64" if goarch() == "amd64" else "amd64"
+    tree = Tree()
+    tree.add_file("foreign", b"", 0o755)
+    path = folder / "foreign.tar"
+    write_archive(Image(name_image("foreign"), architecture, [tree], entrypoint=["/foreign"]), path, epoch=0)
+    return path

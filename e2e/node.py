@@ -37,6 +37,8 @@ address = "{socket}"
 snapshotter = "overlayfs"
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{pause_image}"
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{folder}/registries"
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
@@ -137,6 +139,12 @@ class Node:
         """Give the node the image of an archive, under its own name or another one."""
         self._run_ctr("images", "import", *([f"--index-name={name}"] if name else []), str(archive))
 
+    def trust_registry(self, address: str, ca_file: Path) -> None:
+        """Let it pull from the registry at `HOST:PORT`, whose certificate `ca_file` verifies."""
+        folder = self.folder / "registries" / address
+        folder.mkdir(parents=True)
+        (folder / "hosts.toml").write_text(f'[host."https://{address}"]\nca = "{ca_file}"\n')
+
     def find_process(self, container_id: str) -> int:
         """The process id, as this namespace counts them, of a container's first process."""
         for line in self._run_ctr("tasks", "list").splitlines()[1:]:
@@ -196,6 +204,8 @@ def _describe_kubelet(folder: Path, socket: Path) -> dict[str, Any]:
         "podLogsDir": str(folder / "logs"),
         "syncFrequency": "1s",
         "serializeImagePulls": False,
+        # An image that once came with a password is, under whatever name, for those who have it, unless this is said.
+        "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "registryPullQPS": 0,
         "eventRecordQPS": 0,
         "kubeAPIQPS": 200,

@@ -54,7 +54,7 @@ def run_past_evil(namespace: Namespace, spec: dict[str, Any], **annotations: str
 
 def test_other_programs_load_the_module(namespaces: dict[str, Namespace]) -> None:
     """The trap works: an ordinary program that asks for the same name falls into it."""
-    pod = namespaces["self"].create_pod(namespaces["self"].describe_app("evil", {}, [APP, "0", HOST]))
+    pod = namespaces["self"].create_pod(namespaces["self"].describe_app("evil", {}, [APP, "0", "find", HOST]))
     log = pod.wait_until_ready()
     pod.remove()
     assert EVIL_TEXT in log

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tests.cluster.webhook import Webhook
+from tests.fakes.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +18,25 @@ if TYPE_CHECKING:
     from tests.servers.openbao import OpenBao
 
 SYSTEM = "vault-system"
-READS_ENVIRONMENT = [{"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get"]}]
+# The rule that docs/reference/webhook.md lists.
+READS_ENVIRONMENT = [{"apiGroups": [""], "resources": ["secrets", "configmaps", "serviceaccounts"], "verbs": ["get"]}]
+DEFAULT_PULL_SECRET = "registry"
 
 
 @pytest.fixture(scope="session")
-def webhook(api_server: ApiServer, openbao_tls: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhook]:
-    """A webhook process that may read Secrets and ConfigMaps, and nothing else, with a real ServiceAccount's token."""
+def registry_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who signs the certificates of registries; the webhook trusts it."""
+    return Authority(tmp_path_factory.mktemp("registry-authority"))
+
+
+@pytest.fixture(scope="session")
+def webhook(
+    api_server: ApiServer,
+    openbao_tls: OpenBao,
+    registry_authority: Authority,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Webhook]:
+    """A webhook process that may read what it needs, and nothing else, with a real ServiceAccount's token."""
     folder = tmp_path_factory.mktemp("webhook")
     api_server.create_namespace(SYSTEM)
     api_server.create_service_account(SYSTEM, "webhook")
@@ -36,7 +50,13 @@ def webhook(api_server: ApiServer, openbao_tls: OpenBao, tmp_path_factory: pytes
     api_server.bind_cluster_role("webhook", "webhook", SYSTEM, "webhook")
     token = api_server.request_token(SYSTEM, "webhook")
     kubeconfig = api_server.write_kubeconfig(folder / "kubeconfig", token=token)
-    settings = {"VAULT_ADDR": openbao_tls.address, "LOG_LEVEL": "debug"}
+    settings = {
+        "VAULT_ADDR": openbao_tls.address,
+        "LOG_LEVEL": "debug",
+        "REGISTRY_CA_FILE": str(registry_authority.ca_file),
+        "DEFAULT_IMAGE_PULL_SECRET": DEFAULT_PULL_SECRET,
+        "DEFAULT_IMAGE_PULL_SECRET_NAMESPACE": SYSTEM,
+    }
     with Webhook(folder, kubeconfig, settings) as process:
         yield process
 

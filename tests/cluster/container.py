@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.servers.kubernetes import ApiServer
 
+EXPANSION = re.compile(r"\$\$|\$\(([^)]*)\)")
 VAULT_ENV = "/vault/vault-env"
 VAULT_ENV_COMMAND = [sys.executable, "-m", "vault_secrets_webhook.vaultenv"]
 
@@ -21,12 +25,17 @@ VAULT_ENV_COMMAND = [sys.executable, "-m", "vault_secrets_webhook.vaultenv"]
 def run_container(api: ApiServer, pod: dict[str, Any], name: str = "app") -> subprocess.CompletedProcess[str]:
     """Run a container's command with the environment that the pod gives it."""
     container = find_container(pod, name)
-    command = [*container.get("command", []), *container.get("args", [])]
+    environment = make_environment(api, pod["metadata"]["namespace"], container)
+    command = [expand(word, environment) for word in (*container.get("command", []), *container.get("args", []))]
     if command[0] == VAULT_ENV:
         command = [*VAULT_ENV_COMMAND, *command[1:]]
-    environment = make_environment(api, pod["metadata"]["namespace"], container)
     environment.setdefault("PATH", os.environ["PATH"])
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def expand(word: str, environment: Mapping[str, str]) -> str:
+    """Put variables in the place of `$(NAME)`, as `k8s.io/kubernetes/third_party/forked/golang/expansion` does."""
+    return EXPANSION.sub(lambda found: "$" if found[0] == "$$" else environment.get(found[1], found[0]), word)
 
 
 def find_container(pod: dict[str, Any], name: str) -> dict[str, Any]:

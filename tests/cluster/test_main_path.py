@@ -188,12 +188,12 @@ def test_a_role_may_be_a_template(tenant: Tenant, canary: str) -> None:
 
 
 def test_a_container_without_command_is_refused_with_what_to_do(tenant: Tenant) -> None:
-    spec = tenant.app([{"name": "A", "value": "vault:a#b"}])
+    spec = tenant.app([{"name": "A", "value": "vault:a#b"}], image="127.0.0.1:1/app")  # nobody listens there
     del spec["containers"][0]["command"]
     status, answer = tenant.create_pod(spec)
     assert status == 422
-    assert "container 'app'" in answer["message"]
-    assert "command" in answer["message"]
+    assert "container 'app' has no command: write the image's ENTRYPOINT into `command`" in answer["message"]
+    assert "the registry 127.0.0.1:1 cannot be reached" in answer["message"]
 
 
 def test_an_unknown_annotation_is_a_warning_for_its_author(tenant: Tenant) -> None:

@@ -3,6 +3,7 @@
     pod.yaml        the pod as it comes
     settings.yaml   (optional) the environment of the webhook
     objects.yaml    (optional) `secrets` and `configMaps` of the namespace: name -> key -> text
+    images.yaml     (optional) name of an image -> `entrypoint` and `cmd`, or `error`; without it no image is looked into
     expected.yaml   what comes out: either `refused` with code, reason and message,
                     or `reason`, `injected`, `warnings`, the `patch`, and the `mutated` pod when there is a patch
 
@@ -20,10 +21,11 @@ import pytest
 import yaml
 
 from tests.fakes.cluster import FakeCluster, apply, mutate
+from tests.fakes.registry import FakeImages
 from vault_secrets_webhook.errors import Refused
 
 CASES = Path(__file__).parent / "pods"
-INPUTS = {"pod.yaml", "settings.yaml", "objects.yaml"}
+INPUTS = {"pod.yaml", "settings.yaml", "objects.yaml", "images.yaml"}
 EXPECTED = "expected.yaml"
 IS_UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))
 
@@ -58,8 +60,9 @@ def run_case(case: Path) -> dict[str, Any]:
     """Give what the case's pod comes to, in the form of `expected.yaml`."""
     pod, settings = load(case / "pod.yaml"), load(case / "settings.yaml")
     cluster = build_cluster(load(case / "objects.yaml"))
+    images = FakeImages(load(case / "images.yaml")) if (case / "images.yaml").exists() else None
     try:
-        mutation = mutate(pod, cluster, settings)
+        mutation = mutate(pod, cluster, settings, images)
     except Refused as refusal:
         return {"refused": {"code": refusal.code, "reason": refusal.reason, "message": str(refusal)}}
     answer: dict[str, Any] = msgspec.to_builtins(mutation)

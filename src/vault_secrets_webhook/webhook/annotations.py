@@ -65,6 +65,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     run_as_user: int
     run_as_group: int
     readonly_root_fs: bool
+    registry_skip_verify: bool
     vault_addr: str
     vault_role: str
     vault_path: str
@@ -128,7 +129,7 @@ TABLE = (
     Annotation("run-as-user", "RUN_AS_USER", "0", parse_id, "run_as_user", "runAsUser of injected containers; 0 takes the pod's, or else the one that the containers with references agree on"),
     Annotation("run-as-group", "RUN_AS_GROUP", "0", parse_id, "run_as_group", "runAsGroup of injected containers; 0 sets none"),
     Annotation("readonly-root-fs", "READONLY_ROOT_FS", "true", parse_bool, "readonly_root_fs", "readOnlyRootFilesystem of injected containers"),
-    Annotation("registry-skip-verify", "REGISTRY_SKIP_VERIFY", "false", parse_bool, "", "leave the certificate of image registries unchecked"),
+    Annotation("registry-skip-verify", "REGISTRY_SKIP_VERIFY", "false", parse_bool, "registry_skip_verify", "leave the certificate of image registries unchecked, where an image has to be looked into"),
     Annotation("vault-addr", "VAULT_ADDR", "https://vault:8200", parse_text, "vault_addr", "address of Vault; an annotation must repeat the operator's or be on VAULT_ADDR_ALLOWLIST"),
     Annotation("vault-role", "VAULT_ROLE", "", parse_role, "vault_role", "role to log in with, or a Go template of it; by default the name of the pod's ServiceAccount"),
     Annotation("vault-path", "VAULT_PATH", "kubernetes", parse_text, "vault_path", "mount of the auth method"),

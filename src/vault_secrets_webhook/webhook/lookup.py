@@ -1,11 +1,14 @@
-"""What a mutation may ask of the cluster, as a protocol: how it is asked is the business of `kube`."""
+"""What a mutation may ask of the cluster and of image registries, as protocols.
+
+How they are asked is the business of `kube` and `registry`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # The kinds of object that variables of a container can be taken from.
 SECRET = "Secret"  # noqa: S105 - a kind of object
@@ -20,3 +23,38 @@ class ObjectLookup(Protocol):
 
     async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Give the data of a ConfigMap, without its `binaryData`; None when there is no such ConfigMap."""
+
+
+class PullSecretLookup(ObjectLookup, Protocol):
+    """Reads what credentials for registries are found by, too."""
+
+    async def pull_secrets(self, namespace: str, service_account: str) -> Sequence[str] | None:
+        """Give the names of a ServiceAccount's `imagePullSecrets`; None when there is no such ServiceAccount."""
+
+
+class ImageQuestion(NamedTuple):
+    """An image as a container names it, and what its pod says that matters for finding it.
+
+    `architectures` are those that the pod is for, the dearest first; empty when it does not say.
+    """
+
+    image: str
+    namespace: str
+    pull_secrets: tuple[str, ...]
+    service_account: str
+    architectures: tuple[str, ...]
+    skips_verification: bool
+
+
+class ImageStart(NamedTuple):
+    """What an image starts: its ENTRYPOINT and CMD, each may be empty."""
+
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+class ImageLookup(Protocol):
+    """Looks into images. What does not lead to an answer raises `registry.errors.RegistryError`."""
+
+    async def find_start(self, question: ImageQuestion) -> ImageStart:
+        """Give what an image starts."""

@@ -31,6 +31,7 @@ MOST_NAMESPACES = 1000
 LONGEST_NAMESPACE = 63  # an RFC 1123 label
 # The buckets of Go's client, which are enough for look-ups, and finer ones for reviews without.
 BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REGISTRY_CODES = frozenset(map(str, (200, 301, 302, 303, 307, 308, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504)))
 REVIEW_LABELS = (
     "webhook_id",
     "webhook_version",
@@ -99,6 +100,13 @@ class Metrics:
             "Optional Secrets and ConfigMaps that could not be read, so that a reference in them was not seen.",
             registry=self.registry,
         )
+        self.registry_requests = Histogram(
+            "vault_secrets_webhook_registry_request_duration_seconds",
+            "The duration of requests to image registries, by the status of the answer.",
+            ("code",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         self.certificate_expiry = Gauge(
             "vault_secrets_webhook_certificate_expiry_timestamp_seconds",
             "When the serving certificate expires, in seconds since the epoch; 0 without TLS.",
@@ -123,6 +131,11 @@ class Metrics:
         """Count a review that could not be answered."""
         self.outcomes.labels(reason).inc()
         self.find_children(version, request, success=False, mutated=False).duration.observe(seconds)
+
+    def observe_registry(self, code: str, seconds: float) -> None:
+        """Count a request to an image registry. `code` is the status of its answer, or a word where there was none."""
+        known = code if code in REGISTRY_CODES or not code.isdigit() else OTHER
+        self.registry_requests.labels(known).observe(seconds)
 
     def find_children(self, version: str, request: AdmissionRequest, *, success: bool, mutated: bool) -> ReviewChildren:
         """Find the metrics for a review. Finding them by their labels each time costs more than counting."""

@@ -26,6 +26,7 @@ from .kube.objects import open_lookup
 from .listen import format_url, open_listener
 from .metrics import Metrics
 from .mutate.pod import mutate_pod
+from .registry.images import open_images
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from .certificate import Certificate
     from .endpoints import Answer, Mutate
-    from .lookup import ObjectLookup
+    from .lookup import ImageLookup, ObjectLookup
     from .settings import Settings
 
 
@@ -157,19 +158,21 @@ class Server:
 async def running_server(
     settings: Settings,
     lookup: ObjectLookup,
+    images: ImageLookup | None = None,
     *,
     log: Log | None = None,
     timing: Timing | None = None,
     mutate: Mutate | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Server]:
     """Serve in this process as long as the context lasts. Raises ConfigurationError.
 
-    `lookup` answers what mutations ask of the cluster; `mutate` replaces the mutation of pods (for tests).
+    `lookup` answers what mutations ask of the cluster, `images` of registries; `mutate` replaces the mutation of pods (for tests).
     """
     log = log or Log(settings.log_level, as_json=settings.json_log)
     timing = timing or Timing()
-    mutate = mutate or partial(mutate_pod, settings=settings, lookup=lookup)
-    server = Server(Endpoints(mutate, log, Metrics(), Limits(timing.body)), timing, log)
+    mutate = mutate or partial(mutate_pod, settings=settings, lookup=lookup, images=images)
+    server = Server(Endpoints(mutate, log, metrics or Metrics(), Limits(timing.body)), timing, log)
     try:
         await server.listen(settings)
         yield server
@@ -190,7 +193,12 @@ async def serve(settings: Settings, timing: Timing | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, note_signal)
-    async with open_lookup(settings, log) as lookup, running_server(settings, lookup, log=log, timing=timing) as server:
+    metrics = Metrics()
+    async with (
+        open_lookup(settings, log) as lookup,
+        open_images(settings, lookup, metrics.observe_registry) as images,
+        running_server(settings, lookup, images, log=log, timing=timing, metrics=metrics) as server,
+    ):
         await stop.wait()
         await server.drain(hurry)
     log.info("stopped")

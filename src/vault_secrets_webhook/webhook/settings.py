@@ -15,7 +15,17 @@ from vault_secrets_webhook.goparse import parse_bool, parse_duration
 
 from .annotations import TABLE, Options, read_defaults
 from .policy import Policy, normalize_address, parse_addresses
-from .values import BY_ITSELF, IMAGE, parse_copying, parse_log_level, parse_medium, parse_quantity, parse_text
+from .values import (
+    BY_ITSELF,
+    IMAGE,
+    parse_copying,
+    parse_hosts,
+    parse_log_level,
+    parse_medium,
+    parse_object_name,
+    parse_quantity,
+    parse_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vault_env_copy: str
     vault_env_volume_medium: str
     vault_env_volume_size_limit: str
+    default_image_pull_secret: str
+    default_image_pull_secret_namespace: str
+    default_image_pull_secret_service_account: str
+    registry_allowlist: frozenset[str]
+    registry_ca_file: str
+    registry_plain_http: frozenset[str]
     defaults: Options
     policy: Policy
 
@@ -55,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if bool(fields["tls_cert_file"]) != bool(fields["tls_private_key_file"]):
             raise ConfigurationError("TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together, or none of them")
         check_image(fields, environ)
+        check_pull_secret(fields)
         defaults = read_defaults(environ)
         return Settings(**fields, defaults=defaults, policy=build_policy(environ, defaults))
 
@@ -75,7 +92,7 @@ VARIABLES = (
     Variable("TLS_CERT_FILE", "tls_cert_file", "", parse_text, "file with the certificate (PEM) and what it was signed by"),
     Variable("TLS_PRIVATE_KEY_FILE", "tls_private_key_file", "", parse_text, "file with the key of the certificate (PEM)"),
     Variable("KUBECONFIG", "kubeconfig", "", parse_text, "kubeconfig file; in a cluster it is not needed"),
-    Variable("KUBERNETES_NAMESPACE", "kubernetes_namespace", "", parse_text, "namespace that the webhook runs in, as charts set it; nothing depends on it in this version"),
+    Variable("KUBERNETES_NAMESPACE", "kubernetes_namespace", "", parse_text, "namespace that the webhook runs in, as charts set it"),
     Variable("LOG_LEVEL", "log_level", "info", parse_log_level, "log level: debug, info, warn or error"),
     Variable("ENABLE_JSON_LOG", "json_log", "false", parse_bool, "log JSON"),
     Variable("SHUTDOWN_DELAY", "shutdown_delay", "5s", parse_duration, "how long to go on answering after SIGTERM, until the cluster sends no more reviews here"),
@@ -87,6 +104,12 @@ VARIABLES = (
     Variable("VAULT_ENV_COPY", "vault_env_copy", "shell", parse_copying, "how copy-vault-env copies: shell (cp, from any image) or self (vault-env copies itself; needs the image of this project in VAULT_ENV_IMAGE)"),
     Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env is kept: Memory, Disk, or Image for the image itself as a volume (needs the image of this project in VAULT_ENV_IMAGE)"),
     Variable("VAULT_ENV_VOLUME_SIZE_LIMIT", "vault_env_volume_size_limit", "64Mi", parse_quantity, "size limit of the volume with vault-env"),
+    Variable("DEFAULT_IMAGE_PULL_SECRET", "default_image_pull_secret", "", parse_object_name, "pull secret to look into images with, for pods that have none"),
+    Variable("DEFAULT_IMAGE_PULL_SECRET_NAMESPACE", "default_image_pull_secret_namespace", "", parse_object_name, "namespace of that Secret and ServiceAccount; by default KUBERNETES_NAMESPACE"),
+    Variable("DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT", "default_image_pull_secret_service_account", "", parse_object_name, "ServiceAccount whose pull secrets are used in the same way"),
+    Variable("REGISTRY_ALLOWLIST", "registry_allowlist", "", parse_hosts, "the only image registries to ask: hosts as in names of images, with port, separated by commas; without it all are asked"),
+    Variable("REGISTRY_CA_FILE", "registry_ca_file", "", parse_text, "file with authorities (PEM) for the certificates of image registries, beside those of the system"),
+    Variable("REGISTRY_PLAIN_HTTP", "registry_plain_http", "", parse_hosts, "image registries to ask over plain HTTP: hosts as in names of images, with port, separated by commas"),
 )  # fmt: skip
 # The same for the fields of Policy that an operator sets; the others come from the defaults of annotations.
 POLICY_VARIABLES = (
@@ -95,11 +118,7 @@ POLICY_VARIABLES = (
     Variable("VAULT_ALLOW_OBJECT_SKIP_VERIFY", "allow_skip_verify", "false", parse_bool, "annotations may switch off the check of Vault's certificate"),
 )  # fmt: skip
 # What Bank-Vaults' webhooks read and this one does not, and why; each that is set gets a line in the log.
-REGISTRIES = "this version asks no image registry: containers need a command"
 IGNORED = {
-    "DEFAULT_IMAGE_PULL_SECRET": REGISTRIES,
-    "DEFAULT_IMAGE_PULL_SECRET_NAMESPACE": REGISTRIES,
-    "DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT": REGISTRIES,
     "PROVIDER": "this version has no providers to choose from: references are those to Vault and OpenBao",
     "VAULT_TOKEN": "no credential of the webhook gets into a pod: each logs in with its own ServiceAccount",
 }
@@ -127,6 +146,13 @@ def check_image(fields: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     for setting, is_wanted in needs.items():
         if is_wanted and not environ.get("VAULT_ENV_IMAGE"):
             raise ConfigurationError(f"{setting} needs VAULT_ENV_IMAGE: name the image of this project's vault-env")
+
+
+def check_pull_secret(fields: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError when nobody knows where the default pull secret is."""
+    wanted = fields["default_image_pull_secret"] or fields["default_image_pull_secret_service_account"]
+    if wanted and not (fields["default_image_pull_secret_namespace"] or fields["kubernetes_namespace"]):
+        raise ConfigurationError("DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE")
 
 
 def build_policy(environ: Mapping[str, str], defaults: Options) -> Policy:

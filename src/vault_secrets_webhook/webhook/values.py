@@ -18,6 +18,7 @@ from .role import is_template, parse_role_template
 # `metav1.LabelSelector`-style names: RFC 1123 subdomain and label, as `k8s.io/apimachinery/pkg/util/validation` has them.
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?")
 SUBDOMAIN_LENGTH = 253
 LABEL_LENGTH = 63
 # `resource.Quantity`, https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, without sign.
@@ -41,6 +42,15 @@ LARGEST_ID = (1 << 31) - 1  # `validation.IsValidUserID` of Kubernetes
 def parse_text(text: str) -> str:
     """Take the text as it is."""
     return text
+
+
+def parse_hosts(text: str) -> frozenset[str]:
+    """Read a list of hosts, each with its port if it has one, separated by commas."""
+    hosts = frozenset(filter(None, map(str.strip, text.split(","))))
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise ValueError(f"{show(host)} is not HOST or HOST:PORT: write it as in names of images, without http://")
+    return hosts
 
 
 def parse_pull_policy(text: str) -> str:

@@ -25,7 +25,7 @@ from vault_secrets_webhook.webhook.kube.objects import ClusterLookup, NoCluster,
 from vault_secrets_webhook.webhook.kube.tls import KeyPair, Trust, make_client_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from tests.fakes.apiserver import Asked, FakeApiServer
@@ -76,6 +76,22 @@ async def test_config_map() -> None:
     assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/configmaps/settings"]
 
 
+PULL_SECRETS: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"imagePullSecrets": None, "secrets": [{"name": "token"}]}, []),
+    ({"imagePullSecrets": [{"name": "a"}, {"name": "b"}, {}]}, ["a", "b", ""]),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), PULL_SECRETS)
+@in_loop
+async def test_pull_secrets(fields: dict[str, Any], expected: list[str]) -> None:
+    body = json.dumps({"kind": "ServiceAccount", "metadata": {"name": "app"}, **fields}).encode()
+    async with looking_up(Given(body=body)) as (lookup, server):
+        assert await lookup.pull_secrets("shop", "app") == expected
+    assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/serviceaccounts/app"]
+
+
 EMPTY = [
     ("no data", {"kind": "Secret"}),
     ("null", {"kind": "Secret", "data": None}),
@@ -97,6 +113,7 @@ async def test_missing() -> None:
     async with looking_up(Given(404, b'{"kind":"Status"}')) as (lookup, _):
         assert await lookup.secret("shop", "db") is None
         assert await lookup.config_map("shop", "db") is None
+        assert await lookup.pull_secrets("shop", "db") is None
 
 
 IMPOSSIBLE = [
@@ -357,7 +374,12 @@ async def test_server_name(tmp_path: Path) -> None:
 async def test_no_cluster(capfd: pytest.CaptureFixture[str]) -> None:
     async with open_lookup(make_settings(), Log(), {}) as lookup:
         assert isinstance(lookup, NoCluster)
-        for read, resource in ((lookup.secret, "secrets"), (lookup.config_map, "configmaps")):
+        reads: dict[str, Callable[[str, str], Awaitable[object]]] = {
+            "secrets": lookup.secret,
+            "configmaps": lookup.config_map,
+            "serviceaccounts": lookup.pull_secrets,
+        }
+        for resource, read in reads.items():
             with pytest.raises(
                 KubernetesError, match=f"cannot read {resource} shop/x: there is no cluster; set KUBECONFIG"
             ):

@@ -55,6 +55,15 @@ def test_failure() -> None:
     assert count(metrics, "vault_secrets_webhook_reviews_total", {"reason": "timeout"}) == 1.0
 
 
+def test_registry() -> None:
+    metrics = Metrics()
+    for code in ("200", "200", "unreachable", "418", "999"):
+        metrics.observe_registry(code, 0.1)
+    name = "vault_secrets_webhook_registry_request_duration_seconds_count"
+    codes = ("200", "unreachable", "other", "418")
+    assert [count(metrics, name, {"code": code}) for code in codes] == [2.0, 1.0, 2.0, None]
+
+
 VARIANTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("dry run", {"dry_run": True}, {"dry_run": "true"}),
     ("update", {"operation": "UPDATE"}, {"operation": "update"}),

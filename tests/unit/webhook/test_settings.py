@@ -38,6 +38,21 @@ OWN_IMAGE = {"VAULT_ENV_IMAGE": "vault-env:1"}
         ({}, "vault_env_copy", "shell"),
         ({**OWN_IMAGE, "VAULT_ENV_COPY": "self"}, "vault_env_copy", "self"),
         ({}, "vault_env_volume_size_limit", "64Mi"),
+        ({}, "registry_plain_http", frozenset()),
+        (
+            {"REGISTRY_PLAIN_HTTP": "a:5000, b.example,[::1]:80,"},
+            "registry_plain_http",
+            {"a:5000", "b.example", "[::1]:80"},
+        ),
+        ({"REGISTRY_ALLOWLIST": "a:5000"}, "registry_allowlist", {"a:5000"}),
+        ({"REGISTRY_CA_FILE": "ca.crt"}, "registry_ca_file", "ca.crt"),
+        ({}, "default_image_pull_secret", ""),
+        (
+            {"DEFAULT_IMAGE_PULL_SECRET": "a", "DEFAULT_IMAGE_PULL_SECRET_NAMESPACE": "b"},
+            "default_image_pull_secret",
+            "a",
+        ),
+        ({"DEFAULT_IMAGE_PULL_SECRET": "a", "KUBERNETES_NAMESPACE": "b"}, "default_image_pull_secret_namespace", ""),
     ],
 )
 def test_value(environ: dict[str, str], field: str, expected: Any) -> None:
@@ -64,6 +79,16 @@ def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
     [
         ({"ENABLE_JSON_LOG": "yes"}, "ENABLE_JSON_LOG: 'yes' is not a boolean"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a log level"),
+        (
+            {"REGISTRY_PLAIN_HTTP": "http://a"},
+            "REGISTRY_PLAIN_HTTP: 'http://a' is not HOST or HOST:PORT: write it as in",
+        ),
+        ({"DEFAULT_IMAGE_PULL_SECRET": "a/b"}, "DEFAULT_IMAGE_PULL_SECRET: 'a/b' is not the name of an object"),
+        ({"DEFAULT_IMAGE_PULL_SECRET": "a"}, "DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE"),
+        (
+            {"DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT": "a"},
+            "DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE",
+        ),
         ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR: an address must be a URL"),
         ({"VAULT_ADDR_ALLOWLIST": "https://a,b"}, "VAULT_ADDR_ALLOWLIST: an address must be a URL"),
         ({"VAULT_ALLOW_PRIVATE_ADDR": "yes"}, "VAULT_ALLOW_PRIVATE_ADDR: 'yes' is not a boolean"),

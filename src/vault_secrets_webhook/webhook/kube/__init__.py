@@ -1,4 +1,4 @@
-"""The Kubernetes API as far as the webhook needs it: where it is, who we are, and reading two kinds of object.
+"""The Kubernetes API as far as the webhook needs it: where it is, who we are, and reading three kinds of object.
 
     discovery      which cluster: that of a kubeconfig, or the one that this pod runs in
     kubeconfig     reads kubeconfig files

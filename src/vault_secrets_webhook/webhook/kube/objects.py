@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps of the cluster, as mutations ask for them: implements `webhook.lookup`."""
+"""Secrets, ConfigMaps and ServiceAccounts of the cluster, as mutations ask for them: implements `webhook.lookup`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .discovery import find_cluster
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from vault_secrets_webhook.textlog import Log
-    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.lookup import PullSecretLookup
     from vault_secrets_webhook.webhook.settings import Settings
 
-SECRETS, CONFIG_MAPS = "secrets", "configmaps"
+SECRETS, CONFIG_MAPS, SERVICE_ACCOUNTS = "secrets", "configmaps", "serviceaccounts"
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -38,14 +38,28 @@ class ConfigMap(msgspec.Struct, frozen=True):
     data: dict[str, str] | None = None
 
 
-Object = TypeVar("Object", Secret, ConfigMap)
+class LocalReference(msgspec.Struct, frozen=True):
+    """The name of an object in the same namespace."""
+
+    name: str = ""
+
+
+class ServiceAccount(msgspec.Struct, frozen=True, rename="camel"):
+    """What is used of a ServiceAccount."""
+
+    kind: str
+    image_pull_secrets: list[LocalReference] | None = None
+
+
+Object = TypeVar("Object", Secret, ConfigMap, ServiceAccount)
 
 _decode_secret = msgspec.json.Decoder(Secret)
 _decode_config_map = msgspec.json.Decoder(ConfigMap)
+_decode_service_account = msgspec.json.Decoder(ServiceAccount)
 
 
 class ClusterLookup:
-    """Reads from the API server. An `ObjectLookup`."""
+    """Reads from the API server. A `PullSecretLookup`."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -59,6 +73,11 @@ class ClusterLookup:
         """Give the data of a ConfigMap, None when there is none. Raises KubernetesError."""
         found = await self.find(Target(CONFIG_MAPS, namespace, name), _decode_config_map)
         return None if found is None else found.data or {}
+
+    async def pull_secrets(self, namespace: str, service_account: str) -> Sequence[str] | None:
+        """Give the pull secrets of a ServiceAccount, None when there is none. Raises KubernetesError."""
+        found = await self.find(Target(SERVICE_ACCOUNTS, namespace, service_account), _decode_service_account)
+        return None if found is None else [one.name for one in found.image_pull_secrets or ()]
 
     async def find(self, target: Target, decoder: msgspec.json.Decoder[Object]) -> Object | None:
         """Read and decode an object.
@@ -82,7 +101,7 @@ class ClusterLookup:
 
 
 class NoCluster:
-    """Stands in where there is no cluster: pods without Secrets and ConfigMaps can be reviewed. An `ObjectLookup`."""
+    """Stands in where there is no cluster: pods without Secrets and ConfigMaps can be reviewed. A `PullSecretLookup`."""
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Raise KubernetesError."""
@@ -91,6 +110,10 @@ class NoCluster:
     async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Raise KubernetesError."""
         refuse(Target(CONFIG_MAPS, namespace, name))
+
+    async def pull_secrets(self, namespace: str, service_account: str) -> Sequence[str] | None:
+        """Raise KubernetesError."""
+        refuse(Target(SERVICE_ACCOUNTS, namespace, service_account))
 
 
 def refuse(target: Target) -> Never:
@@ -101,7 +124,7 @@ def refuse(target: Target) -> Never:
 @contextlib.asynccontextmanager
 async def open_lookup(
     settings: Settings, log: Log, environ: Mapping[str, str] = os.environ
-) -> AsyncIterator[ObjectLookup]:
+) -> AsyncIterator[PullSecretLookup]:
     """Open the look-up that the settings and the environment describe. Raises ConfigurationError."""
     cluster = find_cluster(settings.kubeconfig, environ)
     if cluster is None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
-from vault_secrets_webhook.webhook.message import show
 
 from .volume import EXECUTABLE
 
@@ -23,16 +21,6 @@ EXECUTABLES = frozenset((EXECUTABLE, "/vault/secret-init", "/bao/secret-init", "
 # Bank-Vaults' vault-env, whose image may be in use, has no such words and would look for a command called `--`.
 END_OF_OPTIONS = "--"
 RESERVED = frozenset(("copy", "--version", "--help", "-h", END_OF_OPTIONS))
-
-NO_COMMAND = (
-    "container {} has no command: write the image's ENTRYPOINT into `command` (and CMD into `args`), because this version"
-    " does not look into images"
-)
-NO_COMMAND_OF_ANY = (
-    f"annotation {VAULT_ENV_FROM_PATH} is for every container, and container {{}} has no command: write the image's"
-    " ENTRYPOINT into `command`; or, if the container is not yours to change, leave the annotation out and give the"
-    " others variables like vault:PATH#KEY"
-)
 
 # Path below a container -> what kubelet runs there.
 HANDLERS: tuple[tuple[str, Callable[[Container], Handler | None]], ...] = (
@@ -58,18 +46,18 @@ def is_wrapped(container: Container, marked: Collection[str], *, has_copier: boo
     return (has_copier or container.name in marked) and not EXECUTABLES.isdisjoint((*command, *(container.args or ())))
 
 
-def wrap_command(patch: Patch, path: str, container: Container, *, is_forced: bool) -> None:
+def wrap_command(patch: Patch, path: str, container: Container, command: list[str] | Refused) -> None:
     """Have vault-env start the command of the container at `path`.
 
-    Raises Refused for a container without one: what its image would run is not known to this version. `is_forced`
-    tells that from-path has every container wrapped. `$(NAME)` in command and arguments stays, kubelet expands it in
-    arguments as well.
+    `command` is what stands before the container's arguments, the container's own or its image's; raises it if that
+    is not known. `$(NAME)` in command and arguments stays, kubelet expands it in arguments as well.
     """
-    if not container.command:
-        name = show(container.name or "")
-        raise Refused((NO_COMMAND_OF_ANY if is_forced else NO_COMMAND).format(name))
-    patch.replace(f"{path}/command", [EXECUTABLE])
-    patch.add(f"{path}/args", [*protect(container.command), *container.command, *(container.args or ())])
+    if isinstance(command, Refused):
+        raise command
+    write = patch.replace if container.command else patch.add
+    write(f"{path}/command", [EXECUTABLE])
+    words = [*command, *(container.args or ())]
+    patch.add(f"{path}/args", [*protect(words), *words])
 
 
 def wrap_handlers(patch: Patch, path: str, container: Container) -> None:

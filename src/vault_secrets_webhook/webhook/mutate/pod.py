@@ -25,6 +25,7 @@ from .copying import (
 )
 from .delivery import plan_delivery
 from .environment import Context, build_variables, set_variables
+from .image import Asker, find_commands
 from .oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
 from .patch import Patch, PatchOperation, escape
 from .sources import Search, check_literals, find_references
@@ -32,10 +33,11 @@ from .spec import Metadata, PodSpec, decode_pod
 from .volume import TOKEN_FILE, add_mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from vault_secrets_webhook.errors import Refused
     from vault_secrets_webhook.webhook.annotations import Options, Reading
-    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.lookup import ImageLookup, ObjectLookup
     from vault_secrets_webhook.webhook.refusals import Refusals
     from vault_secrets_webhook.webhook.settings import Settings
 
@@ -81,7 +83,7 @@ class Place(NamedTuple):
 class Job(NamedTuple):
     """A pod with containers to be changed. What cannot be done goes to the refusals.
 
-    `name` is empty where the API server is to make one up.
+    `name` is empty where the API server is to make one up. `commands` are those of the chosen containers, by path.
     """
 
     name: str
@@ -90,13 +92,16 @@ class Job(NamedTuple):
     options: Options
     settings: Settings
     chosen: list[Place]
+    commands: Mapping[str, list[str] | Refused]
     refusals: Refusals
 
 
-async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: ObjectLookup) -> PodMutation:
+async def mutate_pod(
+    pod: bytes, namespace: str, settings: Settings, lookup: ObjectLookup, images: ImageLookup | None = None
+) -> PodMutation:
     """Decide what is to be done for a pod that is about to be created in the namespace. `pod` is its JSON.
 
-    Raises Refused when it must not be created as it is, and KubernetesError when the cluster does not answer.
+    Without `images` containers to be changed need a command. Raises Refused when it must not be created as it is, and KubernetesError when the cluster does not answer.
     """
     decoded = decode_pod(pod)
     metadata, spec = decoded.metadata or NO_METADATA, decoded.spec or NOTHING
@@ -119,9 +124,10 @@ async def mutate_pod(pod: bytes, namespace: str, settings: Settings, lookup: Obj
     if wrapped:
         warnings += warn_of_wrapped([place.container for place in places if place.path in wrapped], marked)
     if chosen:
-        warnings += change_pod(
-            patch, Job(metadata.name or "", namespace, spec, reading.options, settings, chosen, reading.refusals)
-        )
+        containers = {place.path: place.container for place in chosen}
+        commands = await find_commands(containers, Asker(namespace, spec, reading.options), images)
+        job = Job(metadata.name or "", namespace, spec, reading.options, settings, chosen, commands, reading.refusals)
+        warnings += change_pod(patch, job)
     if reading.later:
         warnings += judge_later(reading, spec, is_served=bool(wrapped) and not chosen)
     reading.refusals.check()
@@ -228,9 +234,9 @@ def name_role(job: Job) -> str:
 def change_containers(patch: Patch, job: Job, delivery: Delivery, variables: Sequence[dict[str, str]]) -> list[str]:
     """Change the chosen containers. Returns warnings."""
     warnings = []
-    attempt, is_forced = job.refusals.attempt, bool(job.options.vault_env_from_path)
+    attempt = job.refusals.attempt
     for path, _, container in job.chosen:
-        attempt(wrap_command, patch, path, container, is_forced=is_forced)
+        attempt(wrap_command, patch, path, container, job.commands[path])
         set_variables(patch, path, container, variables)
         if warning := attempt(add_mounts, patch, path, container, delivery.volumes, delivery.points):
             warnings.append(warning)

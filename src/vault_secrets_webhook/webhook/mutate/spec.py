@@ -92,6 +92,7 @@ class Container(Part):
     """A container or init container."""
 
     name: str | None = None
+    image: str | None = None
     command: list[str] | None = None
     args: list[str] | None = None
     env: list[Variable] | None = None
@@ -157,6 +158,44 @@ class OperatingSystem(Part):
     name: str | None = None
 
 
+class LocalReference(Part):
+    """The name of an object in the pod's namespace."""
+
+    name: str | None = None
+
+
+class Requirement(Part):
+    """What a label of the node must be."""
+
+    key: str | None = None
+    operator: str | None = None
+    values: list[str] | None = None
+
+
+class NodeSelectorTerm(Part):
+    """Requirements all of which a node must meet."""
+
+    match_expressions: list[Requirement] | None = None
+
+
+class NodeSelector(Part):
+    """Terms one of which a node must meet."""
+
+    node_selector_terms: list[NodeSelectorTerm] | None = None
+
+
+class NodeAffinity(Part):
+    """Which nodes the pod may run on."""
+
+    required: NodeSelector | None = msgspec.field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
+
+
+class Affinity(Part):
+    """What decides where the pod runs."""
+
+    node_affinity: NodeAffinity | None = None
+
+
 class PodSpec(Part):
     """What a pod is made of."""
 
@@ -169,6 +208,8 @@ class PodSpec(Part):
     resources: Resources | None = None
     os: OperatingSystem | None = None
     node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
+    image_pull_secrets: list[LocalReference] | None = None
 
 
 class Metadata(Part):

@@ -82,25 +82,33 @@ def test_beside_a_copying_container_the_executable_may_stand_anywhere(document: 
 )
 def test_wrap_command(document: dict[str, Any], args: list[str]) -> None:
     patch = Patch()
-    wrap_command(patch, "", decode(document), is_forced=False)
+    wrap_command(patch, "", decode(document), document["command"])
     assert apply(patch, document) == {"command": [EXE], "args": args}
 
 
-@pytest.mark.parametrize("document", [{}, {"command": None}, {"command": []}, {"args": ["a"]}])
-def test_a_container_without_command_is_refused(document: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match=r"^container 'app' has no command: ") as caught:
-        wrap_command(Patch(), "", decode(document), is_forced=False)
-    assert caught.value.code == 422
+@pytest.mark.parametrize(
+    ("document", "command", "args"),
+    [
+        ({}, ["/app"], ["/app"]),
+        ({"command": None}, ["/app", "-v"], ["/app", "-v"]),
+        ({"command": [], "args": None}, ["/app"], ["/app"]),
+        ({"args": ["a", "$(POD)"]}, ["/app", "$$(POD)"], ["/app", "$$(POD)", "a", "$(POD)"]),
+        ({"args": ["sh"]}, [], ["sh"]),
+        ({"args": ["copy", "a"]}, [], ["--", "copy", "a"]),
+        ({}, ["copy", "a"], ["--", "copy", "a"]),
+    ],
+)
+def test_a_command_of_the_image_is_wrapped(document: dict[str, Any], command: list[str], args: list[str]) -> None:
+    patch = Patch()
+    wrap_command(patch, "", decode(document), command)
+    assert apply(patch, document) == {"command": [EXE], "args": args}
 
 
-def test_a_container_without_command_that_from_path_wraps() -> None:
-    with pytest.raises(Refused) as caught:
-        wrap_command(Patch(), "", decode({"name": "istio-proxy", "args": ["proxy"]}), is_forced=True)
-    message = str(caught.value)
-    assert message.startswith("annotation vault.security.banzaicloud.io/vault-env-from-path is for every container")
-    assert "'istio-proxy' has no command" in message
-    assert "leave the annotation out" in message
-    assert "vault:PATH#KEY" in message
+def test_a_command_that_is_not_known_is_refused() -> None:
+    patch = Patch()
+    with pytest.raises(Refused, match=r"^because$"):
+        wrap_command(patch, "", decode({}), Refused("because"))
+    assert patch.operations == []
 
 
 PLACES = ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop"]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.fakes.cluster import NAMESPACE, FakeCluster, apply, mutate
+from tests.fakes.registry import FakeImages
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.lookup import ImageQuestion
 
 EXE = "/vault/vault-env"
 REFERENCE = [{"name": "A", "value": "vault:secret/data/a#b"}]
@@ -430,6 +432,63 @@ def test_a_container_without_command_that_from_path_wraps() -> None:
     with pytest.raises(Refused, match=f"^annotation {PREFIX}vault-env-from-path is for every container") as caught:
         mutate(pod(container(), sidecar, annotations={"vault-env-from-path": "secret/data/a"}))
     assert "container 'istio-proxy' has no command" in str(caught.value)
+
+
+def test_images_are_looked_into_for_containers_without_a_command_only() -> None:
+    images = FakeImages({"bare": {"entrypoint": ["/app"]}})
+    document = pod(referring(image="other"), {"name": "bare", "image": "bare", "env": REFERENCE})
+    result = apply(document, mutate(document, images=images))
+    assert wrapped(result) == ["app", "bare"]
+    assert [question.image for question in images.asked] == ["bare"]
+    assert mutate(result, images=images).patch == []
+    assert len(images.asked) == 1
+    plain = pod({"name": "bare", "image": "bare"})
+    assert mutate(plain, images=images).patch == []
+    assert len(images.asked) == 1
+
+
+QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, Any]]] = {
+    "nothing": ({}, {}, {}),
+    "service account": ({"serviceAccountName": "app"}, {}, {"service_account": "app"}),
+    "its old name": ({"serviceAccount": "app"}, {}, {"service_account": "app"}),
+    "pull secrets": ({"imagePullSecrets": [{"name": "a"}, {}, {"name": "b"}]}, {}, {"pull_secrets": ("a", "b")}),
+    "skip verify": ({}, {"registry-skip-verify": "true"}, {"skips_verification": True}),
+    "node selector": ({"nodeSelector": {"kubernetes.io/arch": "arm64"}}, {}, {"architectures": ("arm64",)}),
+    "its old label": ({"nodeSelector": {"beta.kubernetes.io/arch": "arm"}}, {}, {"architectures": ("arm",)}),
+    "other labels": ({"nodeSelector": {"kubernetes.io/os": "linux"}}, {}, {}),
+    "no terms": ({"affinity": {"nodeAffinity": {}}}, {}, {}),
+    "affinity": (
+        {
+            "affinity": {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {
+                        "nodeSelectorTerms": [
+                            {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x"]}]},
+                            {
+                                "matchExpressions": [
+                                    {"key": "kubernetes.io/arch", "operator": "In", "values": ["s390x", "arm64"]},
+                                    {"key": "kubernetes.io/arch", "operator": "NotIn", "values": ["arm"]},
+                                ]
+                            },
+                        ]
+                    }
+                }
+            }
+        },
+        {},
+        {"architectures": ("s390x", "arm64")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "annotations", "expected"), QUESTIONS.values(), ids=QUESTIONS)
+def test_what_is_asked_about_an_image(
+    spec: dict[str, Any], annotations: dict[str, str], expected: dict[str, Any]
+) -> None:
+    images = FakeImages({"bare": {"cmd": ["/app"]}})
+    mutate(pod({"name": "bare", "image": "bare", "env": REFERENCE}, annotations=annotations, **spec), images=images)
+    usual = ImageQuestion("bare", "shop", (), "default", (), skips_verification=False)
+    assert images.asked == [usual._replace(**expected)]
 
 
 def test_a_mark_copied_from_another_pod_does_not_stop_injection() -> None:

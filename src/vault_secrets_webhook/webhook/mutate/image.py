@@ -1,0 +1,122 @@
+"""What the chosen containers start: their command, or without one what their image starts.
+
+Kubernetes takes the image's ENTRYPOINT where a container has no `command`, and its CMD where it has no `args` either
+(https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
+from vault_secrets_webhook.webhook.lookup import ImageQuestion
+from vault_secrets_webhook.webhook.message import show
+from vault_secrets_webhook.webhook.registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.lookup import ImageLookup, ImageStart
+
+    from .spec import Container, PodSpec
+
+DEFAULT_SERVICE_ACCOUNT = "default"
+ARCHITECTURE_LABELS = ("kubernetes.io/arch", "beta.kubernetes.io/arch")
+AMONG = "In"
+# How ENTRYPOINT is reset in a Dockerfile; container runtimes take it for none.
+RESET = ("",)
+ADVICE = "write the image's ENTRYPOINT into `command` (and CMD into `args`)"
+NOT_HERE = "images are not looked into here"
+STARTS_NOTHING = "its image has neither ENTRYPOINT nor CMD"
+NO_COMMAND = "container {} has no command: {advice}, because {reason}"
+NO_COMMAND_OF_ANY = (
+    f"annotation {VAULT_ENV_FROM_PATH} is for every container, and container {{}} has no command: {{advice}}, because"
+    " {reason}; or, if the container is not yours to change, leave the annotation out and give the others variables"
+    " like vault:PATH#KEY"
+)
+
+
+class Asker(NamedTuple):
+    """A pod whose images are looked into."""
+
+    namespace: str
+    spec: PodSpec
+    options: Options
+
+
+async def find_commands(
+    containers: Mapping[str, Container], asker: Asker, images: ImageLookup | None
+) -> dict[str, list[str] | Refused]:
+    """Give for each container, by its path, what is started before its arguments, or why that is not known.
+
+    Images are looked into at the same time.
+    """
+    commands: dict[str, list[str] | Refused] = {
+        path: container.command for path, container in containers.items() if container.command
+    }
+    bare = {path: container for path, container in containers.items() if not container.command}
+    found = await asyncio.gather(*(find_command(container, asker, images) for container in bare.values()))
+    commands.update(zip(bare, found, strict=True))
+    return commands
+
+
+async def find_command(container: Container, asker: Asker, images: ImageLookup | None) -> list[str] | Refused:
+    """Find what the image of a container without a command starts."""
+    if images is None:
+        return explain(container, asker, NOT_HERE)
+    if not container.image:
+        return explain(container, asker, "it has no image either")
+    try:
+        start = await images.find_start(ask(container.image, asker))
+    except RegistryError as error:
+        return explain(container, asker, f"its image could not be looked into: {error}")
+    words = list_words(start, container)
+    if not words and not container.args:
+        return explain(container, asker, STARTS_NOTHING)
+    return [protect_dollars(word) for word in words]
+
+
+def list_words(start: ImageStart, container: Container) -> list[str]:
+    """Give the words of an image that a container's arguments come after."""
+    entrypoint = () if start.entrypoint == RESET else start.entrypoint
+    return [*entrypoint, *(() if container.args else start.command)]
+
+
+def protect_dollars(word: str) -> str:
+    """Keep kubelet from expanding `$(NAME)`, which it does in what a pod says, and not in what an image says."""
+    return word.replace("$", "$$")
+
+
+def explain(container: Container, asker: Asker, reason: str) -> Refused:
+    """Say what to do about a container without a command."""
+    template = NO_COMMAND_OF_ANY if asker.options.vault_env_from_path else NO_COMMAND
+    return Refused(template.format(show(container.name or ""), advice=ADVICE, reason=reason))
+
+
+def ask(image: str, asker: Asker) -> ImageQuestion:
+    """Make the question about an image."""
+    spec = asker.spec
+    return ImageQuestion(
+        image=image,
+        namespace=asker.namespace,
+        pull_secrets=tuple(one.name for one in spec.image_pull_secrets or () if one.name),
+        service_account=spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT,
+        architectures=tuple(dict.fromkeys(list_architectures(spec))),
+        skips_verification=asker.options.registry_skip_verify,
+    )
+
+
+def list_architectures(spec: PodSpec) -> Iterator[str]:
+    """Give the architectures of the nodes that a pod may run on, as far as it says so."""
+    for label in ARCHITECTURE_LABELS:
+        if wanted := (spec.node_selector or {}).get(label):
+            yield wanted
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    required = affinity.required if affinity else None
+    for term in (required.node_selector_terms or ()) if required else ():
+        for requirement in term.match_expressions or ():
+            if requirement.key in ARCHITECTURE_LABELS and requirement.operator == AMONG:
+                yield from requirement.values or ()

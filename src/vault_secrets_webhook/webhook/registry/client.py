@@ -1,0 +1,176 @@
+"""Reads what one image starts, with one credential: index, manifest, config, each checked by its digest.
+
+A tag may move, so it is asked for its digest each time, by a HEAD, which registries with limits do not count. What
+belongs to a digest never changes and is kept for a while, for those who were let in with the same credential.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from yarl import URL
+
+from vault_secrets_webhook.webhook.lookup import ImageStart
+
+from .access import OK, TOO_MANY, UNAUTHORIZED, Door, Gatekeeper
+from .cache import Cache, Fresh
+from .documents import (
+    ACCEPT,
+    CONFIGS,
+    check_digest,
+    choose_platform,
+    decode_document,
+    decode_start,
+    is_image,
+    is_index,
+)
+from .errors import Denied, RegistryError, Unreachable
+from .reference import DIGEST, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .credentials import Credential
+    from .documents import Descriptor, Document
+    from .reference import Reference
+    from .transport import Answer, Transport
+
+FORBIDDEN, NOT_FOUND = 403, 404
+DEEPEST_INDEX, MOST_INDEXES = 3, 8
+MOST_STARTS = 2048
+START_LIFE = 600.0  # seconds; whoever lost his right to an image is shown its command for no longer
+DIGEST_HEADER = "Docker-Content-Digest"
+HTML = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
+MEANINGS = {
+    UNAUTHORIZED: "the registry wants other credentials",
+    FORBIDDEN: "the registry does not allow it",
+    NOT_FOUND: "the registry has no such image",
+    TOO_MANY: "the registry is asked too often",
+}
+
+
+class Wish(NamedTuple):
+    """An image, for which architectures (the dearest first), and whether the registry's certificate matters."""
+
+    reference: Reference
+    architectures: tuple[str, ...]
+    verifies: bool
+
+
+class Search(NamedTuple):
+    """A wish behind a door."""
+
+    wish: Wish
+    door: Door
+
+
+class RegistryClient:
+    """Reads from all registries. `plain` are the hosts, with port, that are asked over plain HTTP."""
+
+    def __init__(self, transport: Transport, plain: Collection[str] = ()) -> None:
+        self.gatekeeper = Gatekeeper(transport)
+        self.plain = plain
+        self.starts: Cache[ImageStart] = Cache(MOST_STARTS)
+
+    async def find_start(self, wish: Wish, credential: Credential | None) -> ImageStart:
+        """Find what an image starts. Raises Denied when another credential may help, and RegistryError.
+
+        A registry of this machine need not speak TLS, as with docker: its packets do not leave the machine.
+        """
+        host = wish.reference.host()
+        scheme = "http" if host in self.plain else "https"
+        try:
+            return await self.search(make_search(wish, credential, scheme))
+        except Unreachable as error:
+            if scheme == "http" or not error.speaks_no_tls or not is_loopback(host):
+                raise
+        return await self.search(make_search(wish, credential, "http"))
+
+    async def search(self, search: Search) -> ImageStart:
+        reference = search.wish.reference
+        digest = reference.digest or await self.resolve_tag(search)
+        if not digest:  # a registry need not tell
+            return await self.read_start(search, await self.read_document(search, reference.tag, ""))
+        key = (*search.door.key(), digest, search.wish.architectures)
+
+        async def find() -> Fresh[ImageStart]:
+            document = await self.read_document(search, digest, digest)
+            return Fresh(await self.read_start(search, document), START_LIFE)
+
+        return await self.starts.get(key, find)
+
+    async def resolve_tag(self, search: Search) -> str:
+        """Ask which digest a tag has; "" when the registry does not tell. Raises Denied and RegistryError."""
+        path = f"manifests/{search.wish.reference.tag}"
+        answer = await self.gatekeeper.get(search.door, path, {"Accept": ACCEPT}, "HEAD")
+        if answer.status in {405, 501}:
+            return ""
+        check_answer(answer)
+        digest = answer.headers.get(DIGEST_HEADER, "")
+        return digest if DIGEST.fullmatch(digest) else ""
+
+    async def read_start(self, search: Search, document: Document) -> ImageStart:
+        """Read the config that a manifest names, or the one for the wanted platform that an index leads to."""
+        if document.manifests is not None:
+            images = await self.list_images(search, document)
+            chosen = choose_platform(images, search.wish.architectures)
+            document = await self.read_document(search, chosen.digest, chosen.digest)
+        config = document.config
+        if config is None or (config.media_type and config.media_type not in CONFIGS):
+            raise RegistryError("it is no container image")
+        answer = await self.read(search, "blobs", config.digest)
+        check_digest(answer.body, config.digest)
+        start = decode_start(answer.body)
+        return ImageStart(tuple(start.entrypoint or ()), tuple(start.cmd or ()))
+
+    async def list_images(self, search: Search, index: Document) -> list[Descriptor]:
+        """List the images of an index and of those in it. Raises RegistryError when they are nested without end."""
+        images: list[Descriptor] = []
+        level, read = [index], 0
+        for _ in range(DEEPEST_INDEX):
+            entries = [entry for one in level for entry in one.manifests or ()]
+            images += filter(is_image, entries)
+            nested = [entry for entry in entries if is_index(entry)]
+            read += len(nested)
+            if not nested:
+                return images
+            if read > MOST_INDEXES:
+                break
+            level = [await self.read_document(search, entry.digest, entry.digest) for entry in nested]
+        raise RegistryError("its index has too many indexes in it")
+
+    async def read_document(self, search: Search, target: str, digest: str) -> Document:
+        """Read a manifest or index by tag or digest; with `digest` it must have that one."""
+        answer = await self.read(search, "manifests", target)
+        told = answer.headers.get(DIGEST_HEADER, "")
+        if digest or told:
+            check_digest(answer.body, digest or told)
+        return decode_document(answer.body, answer.headers.get("Content-Type", ""))
+
+    async def read(self, search: Search, kind: str, target: str) -> Answer:
+        """Read a manifest or a blob. Raises Denied and RegistryError."""
+        if ":" in target and not DIGEST.fullmatch(target):
+            raise RegistryError("the registry names a digest that is neither sha256 nor sha512")
+        headers = {"Accept": ACCEPT} if kind == "manifests" else {}
+        answer = await self.gatekeeper.get(search.door, f"{kind}/{target}", headers)
+        check_answer(answer)
+        return answer
+
+
+def make_search(wish: Wish, credential: Credential | None, scheme: str) -> Search:
+    origin = URL(f"{scheme}://{wish.reference.host()}")
+    return Search(wish, Door(origin, wish.reference.path, credential, wish.verifies))
+
+
+def check_answer(answer: Answer) -> None:
+    """Raise Denied for an answer that another credential may change, and RegistryError for other bad ones."""
+    if answer.status == OK:
+        if HTML.match(answer.body):
+            raise RegistryError("what answered is no registry but a web page; is there a proxy in between?")
+        return
+    reason = MEANINGS.get(answer.status, "the registry answered with an error")
+    message = f"{reason} ({answer.status})"
+    if answer.status in {UNAUTHORIZED, FORBIDDEN, NOT_FOUND}:
+        raise Denied(message, answer.status)
+    raise RegistryError(message)

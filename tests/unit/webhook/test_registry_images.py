@@ -1,0 +1,515 @@
+"""Looking into images: every kind of login, document and fault, against a registry on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.certificates import Authority
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.registry import CONFIG, INDEX, MANIFEST, FakeRegistry, Reply, serve_registry
+from tests.unit.webhook.serving import in_loop, make_settings
+from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook.deadline import set_deadline
+from vault_secrets_webhook.webhook.kube import client as kube_client
+from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
+from vault_secrets_webhook.webhook.registry import client
+from vault_secrets_webhook.webhook.registry.documents import ARCHITECTURES, OWN_ARCHITECTURE
+from vault_secrets_webhook.webhook.registry.errors import RegistryError
+from vault_secrets_webhook.webhook.registry.images import open_images
+from vault_secrets_webhook.webhook.registry.reference import DEFAULT_DOMAIN
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from vault_secrets_webhook.webhook.registry.images import Images
+
+START: dict[str, Any] = {"Entrypoint": ["/app", "$HOME"], "Cmd": ["serve"]}
+FOUND = ImageStart(("/app", "$HOME"), ("serve",))
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+USERS = {"reader": "hunter2"}
+PULL = ("pull",)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+
+
+class Setting:
+    """A registry, who looks into its images, and what the cluster was asked for; `codes` are those of its answers."""
+
+    def __init__(self, registry: FakeRegistry, images: Images, cluster: FakeCluster, codes: list[str]) -> None:
+        self.registry = registry
+        self.images = images
+        self.cluster = cluster
+        self.codes = codes
+
+    async def find(self, name: str = "team/app:1", secrets: tuple[str, ...] = (), **fields: Any) -> ImageStart:
+        """Look into an image of the registry."""
+        question = ImageQuestion(f"{self.registry.address}/{name}", "shop", secrets, "default", (), False)
+        return await self.images.find_start(question._replace(**fields))
+
+    async def fail(self, *args: Any, **fields: Any) -> str:
+        """Look into an image in vain; the message, which shows no password."""
+        with pytest.raises(RegistryError) as caught:
+            await self.find(*args, **fields)
+        assert "hunter" not in str(caught.value)
+        assert "canary" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    def count(self, part: str = "/v2/") -> int:
+        """Count the requests to paths with a part."""
+        return sum(part in path for _, path, _ in self.registry.asked)
+
+
+def pull_secret(address: str, user: str = "reader", password: str = "hunter2", **fields: str) -> dict[str, bytes]:
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {".dockerconfigjson": json.dumps({"auths": {address: {"auth": auth, **fields}}}).encode()}
+
+
+@contextlib.asynccontextmanager
+async def looking(
+    registry: FakeRegistry | None = None,
+    cluster: FakeCluster | None = None,
+    context: ssl.SSLContext | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> AsyncIterator[Setting]:
+    """Serve a registry, with the image `team/app:1` unless it has some, and open the look-up."""
+    async with serve_registry(registry or FakeRegistry(), context) as fake:
+        if not fake.tags:
+            fake.store_image("1", **START)
+        cluster = cluster or FakeCluster()
+        cluster.secrets = {"pull": pull_secret(fake.address), **cluster.secrets}
+        plain = {} if context else {"REGISTRY_PLAIN_HTTP": fake.address}
+        codes: list[str] = []
+        async with open_images(
+            make_settings(None, **{**plain, **(variables or {})}), cluster, lambda code, _: codes.append(code)
+        ) as images:
+            yield Setting(fake, images, cluster, codes)
+
+
+@in_loop
+async def test_an_image_that_anybody_may_read() -> None:
+    async with looking() as setting:
+        assert await setting.find() == FOUND
+        assert [method for method, _, _ in setting.registry.asked] == ["HEAD", "GET", "GET"]
+        assert await setting.find() == FOUND
+        assert setting.count() == 4  # the tag only
+        assert setting.codes == ["200"] * 4
+        assert setting.cluster.asked == []
+
+
+@in_loop
+async def test_by_digest() -> None:
+    async with looking() as setting:
+        digest = setting.registry.tags["1"]
+        for _ in range(2):
+            assert await setting.find(f"team/app:gone@{digest}") == FOUND
+        assert setting.count() == 2
+
+
+@in_loop
+async def test_what_an_image_may_leave_out() -> None:
+    starts: tuple[dict[str, Any], ...] = ({}, {"Entrypoint": None, "Cmd": []}, {"Env": ["A=b"]})
+    for start in starts:
+        registry = FakeRegistry()
+        registry.store_image("1", **start)
+        async with looking(registry) as setting:
+            assert await setting.find() == ImageStart((), ())
+
+
+@pytest.mark.parametrize("login", ["basic", "bearer"])
+@in_loop
+async def test_with_a_pull_secret(login: str) -> None:
+    async with looking(FakeRegistry(login, USERS)) as setting:
+        assert await setting.find(secrets=PULL) == FOUND
+        assert [query["scope"] for query in setting.registry.queries] == ["repository:team/app:pull"] * (
+            login == "bearer"
+        )
+        before = setting.count("/")
+        assert await setting.find(secrets=PULL) == FOUND
+        assert setting.count("/") == before + 1  # what lets in is remembered
+
+
+@in_loop
+async def test_with_an_identity_token() -> None:
+    cluster = FakeCluster()
+    async with looking(FakeRegistry("bearer", USERS), cluster) as setting:
+        cluster.secrets = {"token": pull_secret(setting.registry.address, "", "", identitytoken="hunter2")}
+        assert await setting.find(secrets=("token",)) == FOUND
+        (query,) = setting.registry.queries
+        assert (query["grant_type"], query["refresh_token"], query["service"]) == ("refresh_token", "hunter2", "fake")
+
+
+@in_loop
+async def test_an_identity_token_does_not_follow_a_redirect() -> None:
+    async with serve_registry(FakeRegistry()) as other, looking(FakeRegistry("bearer", USERS)) as setting:
+        setting.cluster.secrets = {"token": pull_secret(setting.registry.address, "", "", identitytoken="hunter2")}
+        location = {"Location": f"http://{other.address}/token"}
+        setting.registry.intercept = lambda _, path: Reply(307, b"", location) if path == "/token" else None
+        assert "redirects to another host" in await setting.fail(secrets=("token",))
+        assert other.asked == []
+
+
+@in_loop
+async def test_an_access_token_that_is_not_accepted_any_more_is_replaced() -> None:
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        assert await setting.find(secrets=PULL) == FOUND
+        setting.registry.valid.clear()
+        assert await setting.find(secrets=PULL) == FOUND
+        assert len(setting.registry.queries) == 2
+
+
+@pytest.mark.parametrize("login", ["basic", "bearer"])
+@in_loop
+async def test_all_that_fail_are_told(login: str) -> None:
+    cluster = FakeCluster(
+        secrets={"broken": {".dockerconfigjson": b"hunter2"}},
+        failures={"forbidden": KubernetesError("cannot read it")},
+    )
+    async with looking(FakeRegistry(login, USERS), cluster) as setting:
+        address = setting.registry.address
+        cluster.secrets = {**cluster.secrets, "wrong": pull_secret(address, password="hunter3")}
+        message = await setting.fail(secrets=("broken", "forbidden", "missing", "../x", "wrong"))
+        assert message.startswith(f"{address}/team/app:1: ")
+        assert "Secret shop/broken is no pull secret: what it holds is no docker config" in message
+        assert "cannot read it" in message
+        assert "Secret shop/missing does not exist" in message
+        assert "Secret shop/wrong: " in message
+        assert "without credentials: " in message
+        assert "../x" not in message
+        assert await setting.find(secrets=("broken", "forbidden", "missing", "wrong", "pull")) == FOUND
+
+
+@pytest.mark.parametrize("login", ["basic", "bearer"])
+@in_loop
+async def test_a_private_image_is_never_answered_from_the_cache_of_others(login: str) -> None:
+    async with looking(FakeRegistry(login, USERS)) as setting:
+        setting.cluster.secrets = {
+            **setting.cluster.secrets,
+            "wrong": pull_secret(setting.registry.address, password="hunter3"),
+        }
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await setting.find(name, PULL) == FOUND
+        assert "without credentials: " in await setting.fail(name)
+        assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
+        before = setting.count()
+        assert await setting.find(name, PULL) == FOUND
+        assert setting.count() == before
+
+
+@in_loop
+async def test_credentials_are_tried_before_nobodys_and_not_for_others() -> None:
+    cluster = FakeCluster(secrets={"other": pull_secret("other.example")})
+    async with looking(FakeRegistry(), cluster) as setting:
+        assert await setting.find(secrets=("other",)) == FOUND
+        assert {header for _, _, header in setting.registry.asked} == {""}
+
+
+@in_loop
+async def test_the_service_account_has_pull_secrets() -> None:
+    cluster = FakeCluster(pull_secrets={"default": ["pull"]})
+    async with looking(FakeRegistry("basic", USERS), cluster) as setting:
+        assert await setting.find() == FOUND
+        assert cluster.asked == [("ServiceAccount", "shop", "default"), ("Secret", "shop", "pull")]
+        assert "(401" in await setting.fail(secrets=("missing",))
+
+
+@in_loop
+async def test_the_operator_has_a_pull_secret() -> None:
+    variables = {"DEFAULT_IMAGE_PULL_SECRET": "pull", "KUBERNETES_NAMESPACE": "system"}
+    async with looking(FakeRegistry("basic", USERS), variables=variables) as setting:
+        assert await setting.find() == FOUND
+        assert setting.cluster.asked == [("Secret", "system", "pull")]
+        assert "(401" in await setting.fail(secrets=("missing",))
+        assert "(401" in await setting.fail(skips_verification=True)
+    async with looking(
+        FakeRegistry("basic", USERS), variables={**variables, "REGISTRY_SKIP_VERIFY": "true"}
+    ) as setting:
+        assert await setting.find(skips_verification=True) == FOUND
+
+
+@in_loop
+async def test_the_operator_has_a_service_account() -> None:
+    variables = {"DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT": "puller", "DEFAULT_IMAGE_PULL_SECRET_NAMESPACE": "system"}
+    cluster = FakeCluster(pull_secrets={"puller": ["pull"]})
+    async with looking(FakeRegistry("basic", USERS), cluster, variables=variables) as setting:
+        assert await setting.find() == FOUND
+        assert cluster.asked == [("ServiceAccount", "system", "puller"), ("Secret", "system", "pull")]
+
+
+@pytest.mark.parametrize(("index", "manifest"), [(INDEX, MANIFEST), (DOCKER_INDEX, DOCKER_MANIFEST)])
+@in_loop
+async def test_the_platform_is_chosen(index: str, manifest: str) -> None:
+    registry = FakeRegistry()
+    attestation = {
+        **registry.store_image(Entrypoint=["/attestation"]),
+        "platform": {"os": "unknown", "architecture": "unknown"},
+        "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+    }
+    made = {
+        name: {
+            **registry.store_image(media_type=manifest, Entrypoint=[f"/{name}"]),
+            "platform": {"os": "windows" if name == "win" else "linux", "architecture": name},
+        }
+        for name in ("win", "zz", OWN_ARCHITECTURE, "other")
+    }
+    registry.store_index(attestation, *made.values(), tag="1", media_type=index)
+    registry.store_index(attestation, made["win"], made["zz"], tag="2", media_type=index)
+    registry.store_index(attestation, made["win"], tag="3", media_type=index)
+    async with looking(registry) as setting:
+        chosen = [
+            (await setting.find(architectures=wanted)).entrypoint[0]
+            for wanted in ((), ("other",), ("missing", "other"), ("missing",), ("win",))
+        ]
+        assert chosen == [f"/{OWN_ARCHITECTURE}", "/other", "/other", f"/{OWN_ARCHITECTURE}", f"/{OWN_ARCHITECTURE}"]
+        assert (await setting.find("team/app:2")).entrypoint == ("/zz",)
+        assert "no image for Linux" in await setting.fail("team/app:3")
+
+
+def test_our_own_architecture_is_called_as_in_images() -> None:
+    assert OWN_ARCHITECTURE not in ARCHITECTURES
+
+
+@in_loop
+async def test_indexes_in_indexes() -> None:
+    registry = FakeRegistry()
+    inner = registry.store_index(registry.store_image(**START))
+    for tag in "123":
+        inner = registry.store_index(inner, tag=tag)
+    registry.store_index(
+        *(registry.store_index(registry.store_image(Entrypoint=[str(number)])) for number in range(9)), tag="wide"
+    )
+    async with looking(registry) as setting:
+        assert await setting.find("team/app:1") == FOUND
+        for tag in ("3", "wide"):
+            assert "too many indexes" in await setting.fail(f"team/app:{tag}")
+
+
+@in_loop
+async def test_a_registry_that_tells_no_digest() -> None:
+    async with looking() as setting:
+        documents = setting.registry.documents
+
+        def hide(method: str, path: str) -> Reply | None:
+            if "/manifests/" not in path:
+                return None
+            if method == "HEAD":
+                return Reply(405)
+            body, media_type = documents[setting.registry.tags["1"]]
+            return Reply(200, body, {"Content-Type": media_type})
+
+        setting.registry.intercept = hide
+        assert await setting.find() == FOUND
+
+
+HTML = b"<!DOCTYPE html><html>canary"
+MANIFEST_1 = b'{"schemaVersion": 1, "fsLayers": []}'
+HELM = (
+    b'{"schemaVersion": 2, "config": {"digest": "sha256:%s", "mediaType": "application/vnd.cncf.helm.config.v1+json"}}'
+)
+FAULTS: dict[str, tuple[Reply, str]] = {
+    "unknown": (Reply(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'), "no such image (404)"),
+    "denied": (Reply(403, b'{"errors":[{"code":"DENIED","message":"canary"}]}'), "does not allow it (403)"),
+    "limited": (Reply(429, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}'), "asked too often (429)"),
+    "limited for long": (Reply(429, b"", {"Retry-After": "3600"}), "asked too often (429)"),
+    "broken": (Reply(500, HTML), "answered with an error (500)"),
+    "odd code": (Reply(418, b'{"errors":[{"code":"canary"}]}'), "answered with an error (418)"),
+    "page": (Reply(200, HTML), "a web page"),
+    "no json": (Reply(200, b"canary"), "not a manifest"),
+    "not utf-8": (Reply(200, b'{"mediaType": "\xff"}'), "not a manifest"),
+    "no manifest": (Reply(200, b"{}"), "no manifest of an image"),
+    "schema 1": (Reply(200, MANIFEST_1), "schema version 1"),
+    "schema 1 by type": (
+        Reply(200, b"{}", {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}),
+        "schema version 1",
+    ),
+    "chart": (Reply(200, HELM % (b"0" * 64)), "no container image"),
+    "digest": (Reply(200, b'{"schemaVersion": 2, "config": {"digest": "../../secrets"}}'), "neither sha256 nor sha512"),
+    "digest in an index": (
+        Reply(200, b'{"schemaVersion": 2, "manifests": [{"digest": "md5:1", "mediaType": "%s"}]}' % MANIFEST.encode()),
+        "neither sha256 nor sha512",
+    ),
+    "another digest": (Reply(200, b"{}", {"Docker-Content-Digest": "sha256:" + "0" * 64}), "does not have the digest"),
+    "large": (Reply(200, b"x" * (4 * 1024 * 1024 + 1)), "larger than"),
+    "away from tls": (Reply(307, b"", {"Location": "ftp://a.example/"}), "not https"),
+    "in circles": (Reply(307, b"", {"Location": "/v2/x"}), "in circles"),
+    "token over ftp": (Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="ftp://a"'}), "no address that is https"),
+    "token nowhere": (Reply(401, b"", {"WWW-Authenticate": "Bearer"}), "no address that is https"),
+    "unknown login": (Reply(401, b"", {"WWW-Authenticate": "Negotiate"}), "other credentials (401)"),
+}
+
+
+@pytest.mark.parametrize(("reply", "words"), FAULTS.values(), ids=FAULTS)
+@in_loop
+async def test_what_a_registry_may_answer(reply: Reply, words: str) -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda method, _: Reply(405) if method == "HEAD" and reply.status == 200 else reply
+        assert words in await setting.fail()
+
+
+@in_loop
+async def test_a_config_that_is_not_the_one() -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda _, path: Reply(200, b'{"config": {}}') if "/blobs/" in path else None
+        assert "does not have the digest" in await setting.fail()
+        setting.registry.intercept = lambda *_: None
+        assert await setting.find() == FOUND  # what went wrong is not kept
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(200, b"{}"), "gave no token (status 200)"),
+        (Reply(200, HTML), "gave no token (status 200)"),
+        (Reply(200, b'{"token": "a\\ncanary"}'), "gave no token"),
+        (Reply(302, b"", {"Location": "ftp://x"}), "not https"),
+        (Reply(418), "gave no token (status 418)"),
+        (Reply(429), "asked too often (429)"),
+        (Reply(403), "no access token was given (403)"),
+    ],
+)
+@in_loop
+async def test_what_an_authorization_service_may_answer(reply: Reply, words: str) -> None:
+    async with looking(FakeRegistry("bearer")) as setting:
+        setting.registry.intercept = lambda _, path: reply if path == "/token" else None
+        assert words in await setting.fail()
+
+
+@in_loop
+async def test_what_passes_by_is_tried_again() -> None:
+    async with looking() as setting:
+        replies = [Reply(503), Reply(429, b"", {"Retry-After": "0"})]
+        setting.registry.intercept = lambda *_: replies.pop() if replies else None
+        assert await setting.find() == FOUND
+        assert setting.codes == ["429", "503", "200", "200", "200"]
+
+
+@in_loop
+async def test_credentials_do_not_follow_a_redirect_to_another_host() -> None:
+    other = FakeRegistry()
+    async with serve_registry(other), looking(FakeRegistry("basic", USERS)) as setting:
+        other.documents = setting.registry.documents
+        location = {"Location": f"http://{other.address}/blobs/"}
+        setting.registry.intercept = lambda _, path: (
+            Reply(307, b"", {"Location": location["Location"] + path.rpartition("/")[2]}) if "/blobs/" in path else None
+        )
+        assert await setting.find(secrets=PULL) == FOUND
+        assert [header for _, _, header in other.asked] == [""]
+        assert "307" in setting.codes
+
+
+@in_loop
+async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with looking() as proxy, looking(variables={"REGISTRY_PLAIN_HTTP": "registry.invalid"}) as setting:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.registry.address}")
+        monkeypatch.setenv("no_proxy", "")
+        question = ImageQuestion("registry.invalid/team/app:1", "shop", (), "default", (), False)
+        assert await setting.images.find_start(question) == FOUND
+        monkeypatch.setenv("no_proxy", ".invalid")
+        with pytest.raises(RegistryError, match="cannot be reached"):
+            await setting.images.find_start(question)
+        assert proxy.count() == 3
+
+
+@in_loop
+async def test_a_registry_that_never_answers() -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda *_: Reply(hangs=True)
+        set_deadline("300ms")
+        assert "there was no answer within 0." in await setting.fail()
+
+
+@in_loop
+async def test_a_registry_that_is_away() -> None:
+    async with looking() as setting:
+        for image in ("127.0.0.1:1/app", "nowhere.invalid/app"):
+            question = ImageQuestion(image, "shop", (), "default", (), False)
+            with pytest.raises(RegistryError, match="cannot be reached"):
+                await setting.images.find_start(question)
+
+
+@in_loop
+async def test_a_registry_of_this_machine_need_not_speak_tls() -> None:
+    async with looking(variables={"REGISTRY_PLAIN_HTTP": "other.example"}) as setting:
+        assert await setting.find() == FOUND
+        assert setting.codes[0] == "unreachable"
+
+
+@in_loop
+async def test_a_registry_elsewhere_must_speak_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "is_loopback", lambda _: False)
+    async with looking(variables={"REGISTRY_PLAIN_HTTP": "other.example"}) as setting:
+        message = await setting.fail(secrets=PULL)
+        assert "does not speak TLS; if it may be asked without, REGISTRY_PLAIN_HTTP of the webhook lists it" in message
+        assert setting.registry.asked == []
+
+
+@in_loop
+async def test_the_operator_chooses_the_registries() -> None:
+    async with looking(variables={"REGISTRY_ALLOWLIST": f"registry.example,{DEFAULT_DOMAIN}"}) as setting:
+        message = await setting.fail()
+        assert "the operator has images looked into in these registries only: " in message
+        assert message.endswith(f"{DEFAULT_DOMAIN}, registry.example")
+        assert setting.registry.asked == []
+        setting.images.allowed = frozenset((setting.registry.address,))
+        assert await setting.find() == FOUND
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_tls(tmp_path: Path, skips: bool) -> None:
+    authority = Authority(tmp_path)
+
+    @in_loop
+    async def look(**variables: str) -> None:
+        async with looking(context=authority.server_context("127.0.0.1"), variables=variables) as setting:
+            if variables:
+                assert await setting.find() == FOUND
+            else:
+                assert "the certificate of the registry 127.0.0.1:" in await setting.fail()
+                assert (await setting.find(skips_verification=True)) == FOUND
+                assert "the certificate of the registry" in await setting.fail()
+                assert setting.registry.asked != []
+
+    look(**({} if skips else {"REGISTRY_CA_FILE": str(authority.ca_file)}))
+
+
+def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
+    @in_loop
+    async def look() -> None:
+        async with looking(variables={"REGISTRY_CA_FILE": str(tmp_path / "none")}):
+            pass
+
+    with pytest.raises(ConfigurationError, match="REGISTRY_CA_FILE: no PEM certificates"):
+        look()
+
+
+@in_loop
+async def test_many_pods_of_one_image_have_it_read_once() -> None:
+    async with looking() as setting:
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await asyncio.gather(*(setting.find(name) for _ in range(20))) == [FOUND] * 20
+        assert setting.count() == 2
+
+
+@in_loop
+async def test_a_name_that_is_none() -> None:
+    async with looking() as setting:
+        assert "lower case" in await setting.fail("team/App")
+        assert setting.registry.asked == []
+
+
+def test_media_types_are_those_of_the_specification() -> None:
+    kinds = {"manifest": MANIFEST, "index": INDEX, "config": CONFIG}
+    assert all(text == f"application/vnd.oci.image.{kind}.v1+json" for kind, text in kinds.items())
