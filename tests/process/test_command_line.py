@@ -15,7 +15,11 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.conftest import report_missing
+from tests.servers.errors import ServerMissing
 from tests.servers.process import poll
+from tests.servers.registry import Registry
+from tests.servers.registry_api import OCI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,3 +158,30 @@ def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["spec"]["containers"][0]["command"] == ["/vault/vault-env"]
+
+
+def test_mutate_asks_the_registry(tmp_path: Path, api_server: ApiServer) -> None:
+    """For the command of a container that says none, when it may ask a cluster for pull secrets."""
+    api_server.create_namespace("mutate-images")
+    kubeconfig = api_server.write_kubeconfig(tmp_path / "kubeconfig")
+    try:
+        registry = Registry()
+    except ServerMissing as error:
+        report_missing(error)
+    with registry:
+        config = {"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["run", "$(X)"], "Cmd": ["all"]}}
+        blob = registry.put_blob("app", json.dumps(config).encode(), OCI.config)
+        registry.put_image("app", "1", blob, [])
+        container = {"name": "app", "image": f"{registry.address}/app:1", "env": [{"name": "A", "value": "vault:a#b"}]}
+        (tmp_path / "pod.json").write_text(json.dumps({**POD, "spec": {"containers": [container]}}))
+        ended = subprocess.run(
+            [*COMMAND, "mutate", "-f", str(tmp_path / "pod.json"), "-n", "mutate-images", "--cluster", "-o", "json"],
+            env=build_environ(tmp_path, KUBECONFIG=str(kubeconfig)),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (changed,) = json.loads(ended.stdout)["spec"]["containers"]
+    assert (changed["command"], changed["args"]) == (["/vault/vault-env"], ["run", "$$(X)", "all"])

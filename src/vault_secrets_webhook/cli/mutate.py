@@ -25,6 +25,7 @@ from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.objects import open_lookup
 from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
 from vault_secrets_webhook.webhook.mutate.spec import decode_pod
+from vault_secrets_webhook.webhook.registry.images import open_images
 
 from .input import InputLookup
 from .options import add_settings, read_settings
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.manifest.document import Document
     from vault_secrets_webhook.manifest.workload import Object, Template
     from vault_secrets_webhook.manifest.yamltext import JSON
-    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.lookup import ImageLookup, ObjectLookup
     from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
     from vault_secrets_webhook.webhook.settings import Settings
 
@@ -61,6 +62,13 @@ class Change(NamedTuple):
     object: Object
     before: JSON
     operations: list[PatchOperation]
+
+
+class Lookups(NamedTuple):
+    """What mutations may ask; without a cluster nobody is asked about images."""
+
+    objects: ObjectLookup
+    images: ImageLookup | None
 
 
 class Outcome:
@@ -90,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--patch", action="store_true", help="show a JSON Patch for each object that changes")
     parser.add_argument("-o", "--output", choices=WRITERS, default="yaml", help="format of what is printed (default: yaml)")  # fmt: skip
     parser.add_argument(
-        "--cluster", action="store_true", help="read Secrets and ConfigMaps that are not in the input from the cluster of KUBECONFIG"
+        "--cluster", action="store_true", help="read Secrets and ConfigMaps that are not in the input from the cluster of KUBECONFIG, and commands that are not from the images' registries"
     )  # fmt: skip
     add_settings(parser, SERVING)
 
@@ -142,7 +150,10 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
     """Mutate all objects in place. What goes wrong becomes a fault of the outcome."""
     log = Log("error")
     async with contextlib.AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(open_lookup(settings, log)) if asks_cluster else None
+        cluster, images = None, None
+        if asks_cluster:
+            cluster = await stack.enter_async_context(open_lookup(settings, log))
+            images = await stack.enter_async_context(open_images(settings, cluster, lambda *_: None))
         try:
             lookup = InputLookup(outcome.objects, namespace, outcome.warnings.append, cluster)
         except InvalidManifest as error:
@@ -150,7 +161,7 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
             return
         for one in outcome.objects:
             try:
-                await mutate_object(one, one.namespace or namespace, settings, lookup, outcome)
+                await mutate_object(one, one.namespace or namespace, settings, Lookups(lookup, images), outcome)
             except InvalidManifest as error:
                 outcome.faults.append(str(error))
             except Refused as error:
@@ -163,9 +174,7 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
             outcome.warnings.append(f"{one.place()}: {sentence}")
 
 
-async def mutate_object(
-    one: Object, namespace: str, settings: Settings, lookup: ObjectLookup, outcome: Outcome
-) -> None:
+async def mutate_object(one: Object, namespace: str, settings: Settings, lookups: Lookups, outcome: Outcome) -> None:
     """Mutate the pod of an object, if it has one. Raises InvalidManifest, Refused and KubernetesError."""
     template = find_template(one)
     if template is None:
@@ -174,7 +183,7 @@ async def mutate_object(
     check_texts(one, template)
     pod = msgspec.json.encode({**template.value, "apiVersion": "v1", "kind": "Pod"})
     outcome.taken.update(list_taken(decode_pod(pod), namespace))
-    mutation = await mutate_pod(pod, namespace, settings, lookup)
+    mutation = await mutate_pod(pod, namespace, settings, lookups.objects, lookups.images)
     warnings = [*find_misplaced_annotations(one), *mutation.warnings]
     outcome.warnings += [f"{one.place()}: {warning}" for warning in warnings]
     if mutation.patch:

@@ -146,8 +146,12 @@ class Server:
             async with asyncio.timeout(self.timing.finish):
                 await self.endpoints.at_rest.wait()
         for accepting, server in self.parts:
+            transports = [handler.transport for handler in server.connections]
             server.pre_shutdown()
             await server.shutdown(self.timing.linger)
+            for transport in transports:
+                if transport is not None:  # TLS would wait for the peer's farewell, longer than the event loop lives
+                    transport.abort()
             await accepting.wait_closed()
         for task in self.tasks:
             task.cancel()

@@ -29,7 +29,7 @@ AMONG = "In"
 # How ENTRYPOINT is reset in a Dockerfile; container runtimes take it for none.
 RESET = ("",)
 ADVICE = "write the image's ENTRYPOINT into `command` (and CMD into `args`)"
-NOT_HERE = "images are not looked into here"
+NOT_HERE = "images are not looked into here (without --cluster)"
 STARTS_NOTHING = "its image has neither ENTRYPOINT nor CMD"
 NO_COMMAND = "container {} has no command: {advice}, because {reason}"
 NO_COMMAND_OF_ANY = (

@@ -109,7 +109,7 @@ def test_no_command(document: dict[str, Any], reason: str) -> None:
 def test_where_no_image_is_looked_into() -> None:
     has, has_not = find({"command": ["/app"]}, {"image": "both"})
     assert has == ["/app"]
-    assert str(has_not).endswith("because images are not looked into here")
+    assert str(has_not).endswith("because images are not looked into here (without --cluster)")
 
 
 def test_containers_are_told_apart() -> None:
