@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
@@ -143,13 +143,12 @@ def test_closed_streams_that_are_not_needed(tmp_path: Path) -> None:
     assert "kind: Pod" in ended.stdout
 
 
-def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:
-    api_server.create_namespace("mutate")
-    api_server.create_secret("mutate", "db", {"P": "vault:secret/data/db#password"})
-    (tmp_path / "pod.json").write_text(json.dumps(POD))
+def mutate_for_cluster(pod: object, namespace: str, tmp_path: Path, api_server: ApiServer) -> dict[str, Any]:
+    """Have `mutate` ask the cluster; what became of the pod's only container."""
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
     kubeconfig = api_server.write_kubeconfig(tmp_path / "kubeconfig")
     ended = subprocess.run(
-        [*COMMAND, "mutate", "-f", str(tmp_path / "pod.json"), "-n", "mutate", "--cluster", "-o", "json"],
+        [*COMMAND, "mutate", "-f", str(tmp_path / "pod.json"), "-n", namespace, "--cluster", "-o", "json"],
         env=build_environ(tmp_path, KUBECONFIG=str(kubeconfig)),
         capture_output=True,
         text=True,
@@ -157,13 +156,19 @@ def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:
         timeout=60,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout)["spec"]["containers"][0]["command"] == ["/vault/vault-env"]
+    (container,) = json.loads(ended.stdout)["spec"]["containers"]
+    return dict(container)
+
+
+def test_mutate_asks_the_cluster(tmp_path: Path, api_server: ApiServer) -> None:
+    api_server.create_namespace("mutate")
+    api_server.create_secret("mutate", "db", {"P": "vault:secret/data/db#password"})
+    assert mutate_for_cluster(POD, "mutate", tmp_path, api_server)["command"] == ["/vault/vault-env"]
 
 
 def test_mutate_asks_the_registry(tmp_path: Path, api_server: ApiServer) -> None:
     """For the command of a container that says none, when it may ask a cluster for pull secrets."""
     api_server.create_namespace("mutate-images")
-    kubeconfig = api_server.write_kubeconfig(tmp_path / "kubeconfig")
     try:
         registry = Registry()
     except ServerMissing as error:
@@ -173,15 +178,6 @@ def test_mutate_asks_the_registry(tmp_path: Path, api_server: ApiServer) -> None
         blob = registry.put_blob("app", json.dumps(config).encode(), OCI.config)
         registry.put_image("app", "1", blob, [])
         container = {"name": "app", "image": f"{registry.address}/app:1", "env": [{"name": "A", "value": "vault:a#b"}]}
-        (tmp_path / "pod.json").write_text(json.dumps({**POD, "spec": {"containers": [container]}}))
-        ended = subprocess.run(
-            [*COMMAND, "mutate", "-f", str(tmp_path / "pod.json"), "-n", "mutate-images", "--cluster", "-o", "json"],
-            env=build_environ(tmp_path, KUBECONFIG=str(kubeconfig)),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    (changed,) = json.loads(ended.stdout)["spec"]["containers"]
+        pod = {**POD, "spec": {"containers": [container]}}
+        changed = mutate_for_cluster(pod, "mutate-images", tmp_path, api_server)
     assert (changed["command"], changed["args"]) == (["/vault/vault-env"], ["run", "$$(X)", "all"])

@@ -18,6 +18,7 @@ from yarl import URL
 
 from vault_secrets_webhook import __version__
 from vault_secrets_webhook.goparse import is_digits
+from vault_secrets_webhook.webhook.body import read_body
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
 
 from .errors import KubernetesError
@@ -130,7 +131,7 @@ class Client:
                 allow_redirects=False,  # our credentials are for this server only
                 timeout=aiohttp.ClientTimeout(total=max(remaining_seconds() * TRY_SHARE, SHORTEST_TRY)),
             ) as response:
-                body = await read_body(response)
+                body = await read_answer(response)
                 return Answer(response.status, response.content_type, body, read_retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
@@ -152,14 +153,12 @@ class Client:
         return f"the API server answered with status {answer.status}"
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes:
+async def read_answer(response: aiohttp.ClientResponse) -> bytes:
     """Read a body of bounded size. Raises KubernetesError."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise KubernetesError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-    return bytes(body)
+    body = await read_body(response, LARGEST_ANSWER)
+    if body is None:
+        raise KubernetesError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+    return body
 
 
 def read_retry_after(response: aiohttp.ClientResponse) -> float | None:

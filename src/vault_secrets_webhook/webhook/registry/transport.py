@@ -18,6 +18,7 @@ from yarl import URL
 
 from vault_secrets_webhook import __version__
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook.body import read_body
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
 from vault_secrets_webhook.webhook.kube.client import describe, pause_after, read_retry_after
 
@@ -123,7 +124,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=max(remaining_seconds() * TRY_SHARE, SHORTEST_TRY)),
             ) as response:
-                body = await read_body(response)
+                body = await read_answer(response)
                 return Answer(response.status, response.headers, body, read_retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
@@ -170,14 +171,12 @@ def find_proxy(url: URL) -> str | None:
     return proxy
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes:
+async def read_answer(response: aiohttp.ClientResponse) -> bytes:
     """Read a body of bounded size. Raises RegistryError."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise RegistryError(f"the answer of the registry is larger than {LARGEST_ANSWER} bytes")
-    return bytes(body)
+    body = await read_body(response, LARGEST_ANSWER)
+    if body is None:
+        raise RegistryError(f"the answer of the registry is larger than {LARGEST_ANSWER} bytes")
+    return body
 
 
 def make_trust(ca_file: str) -> ssl.SSLContext:
