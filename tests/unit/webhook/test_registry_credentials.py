@@ -127,3 +127,13 @@ def test_a_credential_shows_nothing_of_itself() -> None:
         assert "token2" not in shown
     assert credential.identity() != Credential("Secret shop/pull", "user", "hunter3", "token2").identity()
     assert credential.identity() == Credential("another", "user", "hunter2", "token2").identity()
+
+
+def test_an_entry_of_nothing_is_passed_over() -> None:
+    ((name, credential),) = read({"a.example": None, "b.example": {"auth": encode("user:word")}})
+    assert (name, credential.user) == ("b.example", "user")
+
+
+def test_identities_are_told_apart() -> None:
+    pairs = [("a\0b", "c"), ("a", "b\0c"), ("a", "b")]
+    assert len({Credential("x", user, password).identity() for user, password in pairs}) == len(pairs)

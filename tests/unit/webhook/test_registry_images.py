@@ -346,6 +346,17 @@ FAULTS: dict[str, tuple[Reply, str]] = {
     "away from tls": (Reply(307, b"", {"Location": "ftp://a.example/"}), "not https"),
     "in circles": (Reply(307, b"", {"Location": "/v2/x"}), "in circles"),
     "token over ftp": (Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="ftp://a"'}), "no address that is https"),
+    "away with a name": (Reply(307, b"", {"Location": "https://canary:hunter@127.0.0.1:1/"}), "not https"),
+    "away to nothing": (Reply(307, b"", {"Location": "https://[::::]/"}), "cannot be reached"),
+    "token from nothing": (Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="https://[::::]/t"'}), "cannot be used"),
+    "token in the open": (
+        Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="http://other.example/t"'}),
+        "no address that is https",
+    ),
+    "token for a name": (
+        Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="https://canary:x@a.example/"'}),
+        "is https",
+    ),
     "token nowhere": (Reply(401, b"", {"WWW-Authenticate": "Bearer"}), "no address that is https"),
     "unknown login": (Reply(401, b"", {"WWW-Authenticate": "Negotiate"}), "other credentials (401)"),
 }
@@ -374,6 +385,7 @@ async def test_a_config_that_is_not_the_one() -> None:
         (Reply(200, b"{}"), "gave no token (status 200)"),
         (Reply(200, HTML), "gave no token (status 200)"),
         (Reply(200, b'{"token": "a\\ncanary"}'), "gave no token"),
+        (Reply(200, b'{"token": "%s"}' % (b"a" * 20_000)), "gave no token"),
         (Reply(302, b"", {"Location": "ftp://x"}), "not https"),
         (Reply(418), "gave no token (status 418)"),
         (Reply(429), "asked too often (429)"),
@@ -501,6 +513,20 @@ async def test_many_pods_of_one_image_have_it_read_once() -> None:
         name = f"team/app@{setting.registry.tags['1']}"
         assert await asyncio.gather(*(setting.find(name) for _ in range(20))) == [FOUND] * 20
         assert setting.count() == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "[::::]", "[:]:5", "xn--a.invalid"])
+@in_loop
+async def test_a_host_that_is_none(host: str) -> None:
+    async with looking() as setting:
+        assert "cannot be" in await setting.fail(image=f"{host}/team/app:1")
+
+
+@in_loop
+async def test_a_command_that_is_too_long_to_be_kept() -> None:
+    async with looking() as setting:
+        setting.registry.store_image("long", Entrypoint=["run", "x" * 70_000])
+        assert "too long to be kept" in await setting.fail("team/app:long")
 
 
 @in_loop

@@ -28,6 +28,7 @@ OK, UNAUTHORIZED, TOO_MANY = 200, 401, 429
 DENIED = frozenset((400, 401, 403, 404))
 PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 CHALLENGE = re.compile(r"\s*(Basic|Bearer)\b(.*)", re.IGNORECASE | re.DOTALL)
+LONGEST_TOKEN = 16 * 1024
 MOST_TOKENS = 1024
 DEFAULT_LIFE = 60.0  # seconds, where the answer tells none
 LIFE_SHARE = 0.8
@@ -105,7 +106,7 @@ class Gatekeeper:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             token = Token()
         text = token.token or token.access_token
-        if not text or not text.isascii() or not text.isprintable():
+        if not text or len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
             raise RegistryError(f"the registry's authorization service gave no token (status {answer.status})")
         life = DEFAULT_LIFE if token.expires_in is None else token.expires_in
         return Fresh(f"Bearer {text}", min(life * LIFE_SHARE, LONGEST_LIFE))
@@ -121,7 +122,8 @@ def make_token_request(door: Door, challenge: Challenge) -> Request:
         url = URL(challenge.realm)
     except ValueError:
         url = URL()
-    if url.scheme not in {"https", door.origin.scheme} or not url.host:
+    is_safe = url.scheme == "https" or (bool(url.host) and url.origin() == door.origin)
+    if not is_safe or not url.host or url.user or url.password:
         raise RegistryError("the registry's authorization service has no address that is https")
     scope, credential = f"repository:{door.repository}:pull", door.credential
     if credential is not None and credential.identity_token:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 FORBIDDEN, NOT_FOUND = 403, 404
 DEEPEST_INDEX, MOST_INDEXES = 3, 8
 MOST_STARTS = 2048
+LONGEST_START = 64 * 1024  # characters, since so many are kept
 START_LIFE = 600.0  # seconds; whoever lost his right to an image is shown its command for no longer
 DIGEST_HEADER = "Docker-Content-Digest"
 HTML = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
@@ -122,6 +123,9 @@ class RegistryClient:
         answer = await self.read(search, "blobs", config.digest)
         check_digest(answer.body, config.digest)
         start = decode_start(answer.body)
+        words = [*(start.entrypoint or ()), *(start.cmd or ())]
+        if sum(map(len, words)) > LONGEST_START:
+            raise RegistryError("its command is too long to be kept")
         return ImageStart(tuple(start.entrypoint or ()), tuple(start.cmd or ()))
 
     async def list_images(self, search: Search, index: Document) -> list[Descriptor]:

@@ -47,7 +47,8 @@ class Credential:
 
     def identity(self) -> str:
         """Give what tells this credential from another one, and tells nothing of it."""
-        return hashlib.sha256(f"{self.user}\x00{self.password}\x00{self.identity_token}".encode()).hexdigest()
+        parts = msgspec.json.encode([self.user, self.password, self.identity_token])
+        return hashlib.sha256(parts).hexdigest()
 
     def __repr__(self) -> str:
         return f"Credential({self.source!r})"  # a password must not get into a log by way of repr()
@@ -65,11 +66,11 @@ class Entry(msgspec.Struct, rename="lower"):
 class DockerConfig(msgspec.Struct):
     """A docker config: `~/.docker/config.json`."""
 
-    auths: dict[str, Entry] | None = None
+    auths: dict[str, Entry | None] | None = None
 
 
 _decode_config = msgspec.json.Decoder(DockerConfig).decode
-_decode_old_config = msgspec.json.Decoder(dict[str, Entry]).decode
+_decode_old_config = msgspec.json.Decoder(dict[str, Entry | None]).decode
 
 
 class Pattern(NamedTuple):
@@ -101,7 +102,7 @@ def read_pull_secret(source: str, data: Mapping[str, bytes]) -> list[tuple[str, 
             raise ValueError(f"it has neither {CONFIG_KEY} nor {OLD_CONFIG_KEY}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ValueError("what it holds is no docker config") from None
-    found = [(key, read_entry(source, entry)) for key, entry in entries.items()]
+    found = [(key, read_entry(source, entry)) for key, entry in entries.items() if entry is not None]
     return [(key, credential) for key, credential in found if credential is not None]
 
 

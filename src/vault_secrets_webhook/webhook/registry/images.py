@@ -92,7 +92,7 @@ class Attempt:
         """Try all credentials. Raises RegistryError."""
         async for credential in self.list_credentials():
             identity = credential.identity() if credential else ""
-            if identity in self.tried or len(self.tried) > MOST_CREDENTIALS:
+            if identity in self.tried or (credential is not None and len(self.tried) >= MOST_CREDENTIALS):
                 continue
             self.tried.add(identity)
             try:
@@ -101,6 +101,8 @@ class Attempt:
                 self.failures.append(f"{credential.source if credential else 'without credentials'}: {error}")
             except RegistryError as error:
                 raise RegistryError(f"{self.reference}: {error}") from None
+            except ValueError:  # an address that is none: of the image, of a redirect or of an authorization service
+                raise RegistryError(f"{self.reference}: its registry has an address that cannot be used") from None
         raise RegistryError(f"{self.reference}: {'; '.join(self.failures)}")
 
     def make_wish(self) -> Wish:

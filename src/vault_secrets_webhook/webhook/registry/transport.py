@@ -32,7 +32,7 @@ MOST_REDIRECTS = 5
 TRY_SHARE = 0.6  # of the remaining time, so that a dead connection leaves time for another one
 SHORTEST_TRY = 0.05
 LARGEST_ANSWER = 4 * 1024 * 1024  # containerd's limit for a manifest
-CONNECTIONS = 32
+CONNECTIONS, CONNECTIONS_OF_ONE = 128, 8  # of all registries, and of one, which may be slow
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 RETRIABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
 AUTHORIZATION = "Authorization"
@@ -150,7 +150,7 @@ def redirect(request: Request, location: str) -> Request:
         url = request.url.join(URL(location))
     except ValueError:
         url = URL()
-    if url.scheme not in {"https", request.url.scheme} or not url.host:
+    if url.scheme not in {"https", request.url.scheme} or not url.host or url.user or url.password:
         raise RegistryError(f"the registry {request.url.authority} redirects to an address that is not https")
     headers = dict(request.headers)
     if url.origin() != request.url.origin():
@@ -196,6 +196,8 @@ def make_trust(ca_file: str) -> ssl.SSLContext:
 async def open_transport(ca_file: str, observe: Callable[[str, float], None]) -> AsyncIterator[Transport]:
     """Open a pool of connections to registries. Raises ConfigurationError."""
     trust = make_trust(ca_file)
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS, resolver=aiohttp.ThreadedResolver())
+    connector = aiohttp.TCPConnector(
+        limit=CONNECTIONS, limit_per_host=CONNECTIONS_OF_ONE, resolver=aiohttp.ThreadedResolver()
+    )
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Transport(session, trust, observe)
