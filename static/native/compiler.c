@@ -4,7 +4,8 @@
  * text into code here, so the real functions are reached by nothing and are left out of the file. `compile`, and
  * `exec` and `eval` of text, raise RuntimeError; `exec` of code, which the importer needs, stays.
  *
- * WRAPPED in build.py lists the same names.
+ * WRAPPED in build.py lists these names too; the linker says nothing of one that it does not know, but verify.py finds
+ * what would be left in the file.
  */
 #include <Python.h>
 

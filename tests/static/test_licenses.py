@@ -8,6 +8,8 @@ import pytest
 
 from static.commands import BuildError
 from static.licenses import OF_THE_SYSTEM, RULE, join_licenses
+from tests.conftest import report_missing
+from tests.servers.errors import ServerMissing
 
 
 def test_each_part_is_told_by_its_name(tmp_path: Path) -> None:
@@ -28,10 +30,10 @@ def test_a_part_without_licence_is_an_error(tmp_path: Path) -> None:
 
 
 def test_those_of_the_executable() -> None:
-    """If it was built here."""
+    """As `make vault-env` leaves them."""
     built = Path(__file__).parents[2] / "build" / "vault-env-licenses.txt"
     if not built.exists():
-        pytest.skip("build/vault-env is not built")
+        report_missing(ServerMissing("build/vault-env is not built: run `make vault-env`"))
     text = built.read_text("utf-8")
     for words in ("PYTHON SOFTWARE FOUNDATION LICENSE", "Apache License", "Mozilla Public License", "Lesser General"):
         assert words.lower() in text.lower()
