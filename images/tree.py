@@ -24,16 +24,17 @@ PERMISSIONS = 0o1777  # set-user-ID and set-group-ID have no place in an image
 
 @dataclass(frozen=True)
 class Entry:
-    """A file (`data`), a symbolic link (`target`) or a folder (neither)."""
+    """A file (`data`), a symbolic link (`target`), one more name of a file (`same_as`, its path) or a folder (none)."""
 
     mode: int
     data: bytes | None = None
     target: str | None = None
+    same_as: str | None = None
 
     @property
     def is_folder(self) -> bool:
         """Whether it is neither a file nor a link."""
-        return self.data is None and self.target is None
+        return self.data is None and self.target is None and self.same_as is None
 
 
 class Tree:
@@ -52,10 +53,7 @@ class Tree:
 
     def __getitem__(self, path: str) -> bytes:
         """Return the content of a file. Raises ImageError where there is none."""
-        entry = self._entries.get(path)
-        if entry is None or entry.data is None:
-            raise ImageError(f"the image has no file /{path}")
-        return entry.data
+        return self._file(path).data or b""
 
     def add_folder(self, path: str, mode: int = FOLDER_MODE) -> None:
         self._add(path, Entry(mode & PERMISSIONS))
@@ -65,6 +63,10 @@ class Tree:
 
     def add_link(self, path: str, target: str) -> None:
         self._add(path, Entry(LINK_MODE, target=target))
+
+    def add_name(self, path: str, file: str) -> None:
+        """Give a file one more name: a hard link. Raises ImageError where there is no such file."""
+        self._add(path, Entry(self._file(file).mode, same_as=file))
 
     def add_tree(self, other: Tree) -> None:
         """Add everything of another tree; what is in both is taken from that."""
@@ -94,17 +96,20 @@ class Tree:
         """Write a tar archive in which nothing depends on the time, the machine or the order of additions."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path, entry in self:
+            for path, entry in self._list_names_last():
                 archive.addfile(describe_entry(path, entry, epoch), io.BytesIO(entry.data or b""))
         return buffer.getvalue()
 
     def write_folder(self, folder: Path) -> None:
         """Write the entries into a folder of this machine, over what is there."""
-        for path, entry in self:
+        for path, entry in self._list_names_last():
             place = folder / path
             if entry.target is not None:
                 place.unlink(missing_ok=True)
                 place.symlink_to(entry.target)
+            elif entry.same_as is not None:
+                place.unlink(missing_ok=True)
+                place.hardlink_to(folder / entry.same_as)
             elif entry.data is not None:
                 place.write_bytes(entry.data)
                 place.chmod(entry.mode)
@@ -117,6 +122,16 @@ class Tree:
         if not path or any(part in {"", ".", ".."} for part in parts):
             raise ImageError(f"{path!r} is no path within an image")
         self._entries[path] = entry
+
+    def _file(self, path: str) -> Entry:
+        entry = self._entries.get(path)
+        if entry is None or entry.data is None:
+            raise ImageError(f"the image has no file /{path}")
+        return entry
+
+    def _list_names_last(self) -> list[tuple[str, Entry]]:
+        """List all entries in an order in which each can be made of what is there already."""
+        return sorted(self, key=lambda item: item[1].same_as is not None)  # which leaves their order else as it is
 
     def _list_filled_folders(self) -> set[str]:
         return {parent for path, entry in self._entries.items() if not entry.is_folder for parent in list_parents(path)}
@@ -134,6 +149,8 @@ def describe_entry(path: str, entry: Entry, epoch: int) -> tarfile.TarInfo:
     header.mode, header.mtime = entry.mode, epoch
     if entry.target is not None:
         header.type, header.linkname = tarfile.SYMTYPE, entry.target
+    elif entry.same_as is not None:
+        header.type, header.linkname = tarfile.LNKTYPE, entry.same_as
     elif entry.data is not None:
         header.size = len(entry.data)
     else:

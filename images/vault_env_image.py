@@ -1,6 +1,7 @@
 """What is in the image of vault-env: the executable, what copies it, and nothing else.
 
-The executable lies where webhooks look for it. The image also serves as an image volume mounted at /vault/ from its
+The executable lies where webhooks look for it, under both names that they know: which one it is called by says what it
+does, and one file under two names is in the image once. The image also serves as an image volume mounted at /vault/ from its
 folder /usr/local/bin, so that folder carries the mount points that a read-only volume cannot be given later.
 The shell is for webhooks that copy by `sh -c "cp ..."`; ours needs none, with VAULT_ENV_COPY=self.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXECUTABLE = "usr/local/bin/vault-env"
+OTHER_NAME = "usr/local/bin/secret-init"
 MOUNT_POINTS = "usr/local/bin/tls", "usr/local/bin/secrets"
 SHELL_PACKAGE = "busybox-static"
 SHELL, SHELL_COMMANDS = "busybox", ("sh", "cp", "mkdir")
@@ -51,6 +53,7 @@ def fill_executable(executable: Path) -> Tree:
         raise ImageError(f"{executable} is linked dynamically, and the image has no libraries: use `make vault-env`")
     tree = Tree()
     tree.add_file(EXECUTABLE, data, 0o755)
+    tree.add_name(OTHER_NAME, EXECUTABLE)
     for folder in MOUNT_POINTS:
         tree.add_folder(folder)
     if not licenses.is_file():

@@ -75,6 +75,8 @@ def test_the_folder_of_the_executable_serves_as_an_image_volume(tmp_path: Path) 
     found = dict(fill_executable(executable))
     assert found["usr/local/bin/vault-env"].mode == 0o755
     assert found["usr/local/bin/vault-env"].data == make_elf()
+    assert found["usr/local/bin/secret-init"].same_as == "usr/local/bin/vault-env"
+    assert found["usr/local/bin/secret-init"].mode == 0o755
     for folder in ("usr/local/bin/tls", "usr/local/bin/secrets"):
         assert found[folder].is_folder
         assert found[folder].mode == 0o755

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).parents[2]
 EXECUTABLE = ROOT / "build" / "vault-env"
+NAMES = ("vault-env", "secret-init")
 NOBODY = 65534
 
 
@@ -221,33 +222,42 @@ def volume(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_shell_copies_the_executable(vault_env: Container, volume: Path) -> None:
-    copying = ("sh", "-c", 'cp /usr/local/bin/vault-env /vault/ && mkdir -p "$@"', "sh", "/vault/tls", "/vault/a/b")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shell_copies_the_executable(vault_env: Container, volume: Path, name: str) -> None:
+    script = f'cp /usr/local/bin/{name} /vault/ && mkdir -p "$@"'
+    copying = ("sh", "-c", script, "sh", "/vault/tls", "/vault/a/b")
     ended = vault_env.run(*copying, volume=volume, place="vault")
     assert (ended.returncode, ended.stderr) == (0, "")
-    copied = volume / "vault-env"
+    copied = volume / name
     assert copied.read_bytes() == (vault_env.root / "usr/local/bin/vault-env").read_bytes()
     assert (copied.stat().st_mode & 0o777, copied.stat().st_uid) == (0o755, NOBODY)
     assert (volume / "tls").is_dir()
     assert (volume / "a/b").is_dir()
 
 
-def test_the_executable_copies_itself(vault_env: Container, volume: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_executable_copies_itself(vault_env: Container, volume: Path, name: str) -> None:
     if not EXECUTABLE.is_file():
         report_missing(ServerMissing(f"{EXECUTABLE} is not built: run `make vault-env`"))
-    ended = vault_env.run("/usr/local/bin/vault-env", "copy", "/vault/", "/vault/tls", volume=volume, place="vault")
+    command = (f"/usr/local/bin/{name}", "copy", "/vault/", "/vault/tls")
+    ended = vault_env.run(*command, volume=volume, place="vault")
     assert (ended.returncode, ended.stderr) == (0, "")
-    copied = volume / "vault-env"
+    copied = volume / name
     assert copied.read_bytes() == EXECUTABLE.read_bytes()
     assert copied.stat().st_mode & 0o777 == 0o755
-    assert (volume / "tls").is_dir()
+    assert sorted(path.name for path in volume.iterdir()) == sorted([name, "tls"])
+
+
+def test_both_names_are_one_file(vault_env: Container) -> None:
+    folder = vault_env.root / "usr/local/bin"
+    assert (folder / "secret-init").samefile(folder / "vault-env")
 
 
 def test_only_what_copying_needs_is_there(vault_env: Container) -> None:
     assert sorted(path.name for path in (vault_env.root / "bin").iterdir()) == ["busybox", "cp", "mkdir", "sh"]
     assert sorted(path.name for path in vault_env.root.iterdir()) == ["bin", "proc", "usr", "var", "vault"]
     points = sorted(path.name for path in (vault_env.root / "usr/local/bin").iterdir())
-    assert points == ["secrets", "tls", "vault-env"]
+    assert points == ["secret-init", "secrets", "tls", "vault-env"]
 
 
 def test_the_same_input_gives_the_same_image(tmp_path: Path) -> None:

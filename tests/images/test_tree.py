@@ -59,6 +59,38 @@ def test_modes_and_kinds() -> None:
     }
 
 
+def plant_twice() -> Tree:
+    """One file under two names, of which the second comes first."""
+    tree = plant()
+    tree.add_name("usr/bin/alias", "usr/bin/tool")
+    return tree
+
+
+def test_one_more_name_comes_behind_the_file() -> None:
+    tool, alias = (
+        next(header for header in read_headers(plant_twice()) if header.isreg()),
+        read_headers(plant_twice())[-1],
+    )
+    assert (tool.name, tool.mode) == ("usr/bin/tool", 0o755)
+    assert (alias.name, alias.type, alias.linkname, alias.mode) == ("usr/bin/alias", tarfile.LNKTYPE, tool.name, 0o755)
+    assert alias.size == 0
+
+
+def test_one_more_name_needs_a_file() -> None:
+    with pytest.raises(ImageError, match="the image has no file /usr/bin/missing"):
+        plant().add_name("usr/bin/alias", "usr/bin/missing")
+
+
+def test_one_more_name_is_no_folder_and_no_copy(tmp_path: Path) -> None:
+    assert not dict(plant_twice())["usr/bin/alias"].is_folder
+    for _ in range(2):
+        plant_twice().write_folder(tmp_path)
+    assert (tmp_path / "usr/bin/alias").samefile(tmp_path / "usr/bin/tool")
+    with tarfile.open(fileobj=io.BytesIO(plant_twice().write_tar(EPOCH))) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="tar")
+    assert (tmp_path / "unpacked/usr/bin/alias").samefile(tmp_path / "unpacked/usr/bin/tool")
+
+
 def test_nobody_becomes_root_by_a_file() -> None:
     tree = Tree()
     tree.add_file("bin/su", b"", 0o6755)

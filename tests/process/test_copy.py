@@ -31,7 +31,7 @@ if sys.argv[2] != str(os.geteuid()):  # when all is imported: not every interpre
     os.setgroups([])
     os.setgid(int(sys.argv[2]))
     os.setuid(int(sys.argv[2]))
-sys.exit(copying.run(sys.argv[4:], sys.argv[3]))
+sys.exit(copying.run(sys.argv[4:], sys.argv[3], "vault-env"))
 """
 
 

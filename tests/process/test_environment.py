@@ -10,14 +10,16 @@ import pytest
 from tests.fakes.server import Reply
 from tests.fakes.vault import TOKEN, kv1, kv2, serve_paths
 from tests.process.runner import run, run_with_entries
-from vault_secrets_webhook.vaultenv.environ import CONNECTION_NAMES, OWN_NAMES
+from vault_secrets_webhook.vaultenv.environ import CONNECTION_NAMES, withheld_names
+from vault_secrets_webhook.vaultenv.settings import VAULT_ENV
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.server import FakeServer
 
-ALL_NAMES = sorted(name.decode() for name in OWN_NAMES | CONNECTION_NAMES)
+ALL_NAMES = sorted(name.decode() for name in withheld_names((), VAULT_ENV, ()))
+KEPT_FOR_LOGIN = {f"VAULT_{name.decode()}" for name in CONNECTION_NAMES}
 # A value for each that vault-env can live with.
 VALUES = {
     "VAULT_ADDR": "http://127.0.0.1:1",
@@ -82,11 +84,7 @@ def test_passed_through_names_do() -> None:
 def test_login_keeps_what_the_application_needs(vault: FakeServer, tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text("the-jwt")
     environ = {
-        **{
-            name: value
-            for name, value in FULL.items()
-            if name in {n.decode() for n in CONNECTION_NAMES} and value == "x"
-        },
+        **{name: value for name, value in FULL.items() if name in KEPT_FOR_LOGIN and value == "x"},
         "VAULT_ADDR": vault.address,
         "VAULT_TOKEN": "vault:login",
         "VAULT_AGENT_ADDR": vault.address,
@@ -101,7 +99,7 @@ def test_login_keeps_what_the_application_needs(vault: FakeServer, tmp_path: Pat
         "VAULT_CLIENT_CERT": "",
         "VAULT_CLIENT_KEY": "",
     }
-    assert {name.encode() for name in environ} == CONNECTION_NAMES
+    assert set(environ) == KEPT_FOR_LOGIN
     seen = run({**environ, "VAULT_JWT_FILE": str(tmp_path / "jwt"), "VAULT_ROLE": "app", "VAULT_LOG_LEVEL": "error"})
     assert seen.environ == {**environ, "VAULT_TOKEN": TOKEN, "PATH": "/usr/local/bin:/usr/bin:/bin"}
 

@@ -112,7 +112,7 @@ def test_debug_tells_of_keys_that_are_left_out(vault: FakeServer, environ: dict[
         "VAULT_LOG_LEVEL": "debug",
     }
     seen = run({**environ, **given})
-    assert 'VAULT_ENV_FROM_PATH are left out" app=vault-env reserved=VAULT_TOKEN set_explicitly=OWN' in seen.log
+    assert 'msg="keys of whole secrets are left out" app=vault-env reserved=VAULT_TOKEN set_explicitly=OWN' in seen.log
     assert "variables=2 requests=2" in seen.log
     assert (seen.environ["OWN"], seen.environ["GONE"], seen.environ["NEW"]) == ("1", "x", "x")
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_secrets_webhook.vaultenv.environ import (
-    CONNECTION_NAMES,
-    OWN_NAMES,
-    build_entries,
-    index_entries,
-    withheld_names,
-)
+from vault_secrets_webhook.vaultenv.environ import build_entries, index_entries, withheld_names
+from vault_secrets_webhook.vaultenv.settings import SECRET_INIT, VAULT_ENV, Program
 
 BYTES = st.binary(max_size=12).map(lambda data: data.replace(b"\0", b""))
 NAMES = st.sampled_from([b"A", b"B", b"PATH", b"VAULT_ADDR", b"VAULT_ROLE", b"VAULT_TOKEN", b"VAULTED", b"\xff", b""])
@@ -26,7 +21,7 @@ def name_of(entry: bytes) -> bytes:
 @given(ENTRIES)
 def test_nothing_else_is_touched(entries: list[bytes]) -> None:
     """Entries keep their bytes and order; what goes are the withheld names and later duplicates."""
-    withheld = withheld_names(entries, ())
+    withheld = withheld_names(entries, VAULT_ENV, ())
     seen: set[bytes] = set()
     expected = []
     for entry in entries:
@@ -46,7 +41,7 @@ def test_nothing_else_is_touched(entries: list[bytes]) -> None:
 def test_names_are_unique_and_values_are_those_given(
     entries: list[bytes], values: dict[bytes, bytes | None], added: dict[bytes, bytes]
 ) -> None:
-    withheld = withheld_names(entries, ())
+    withheld = withheld_names(entries, VAULT_ENV, ())
     there = {name_of(entry) for entry in entries} - {b""} - withheld
     built = [entry for entry in build_entries(entries, withheld, values, added) if name_of(entry)]
     names = [name_of(entry) for entry in built]
@@ -69,8 +64,16 @@ def test_first_of_equal_names_counts(entries: list[bytes]) -> None:
             assert index[name].encode("utf-8", "surrogateescape") == entry.partition(b"=")[2]
 
 
-@given(ENTRIES, st.lists(st.sampled_from(sorted(OWN_NAMES | CONNECTION_NAMES)), max_size=3))
-def test_passed_through_names_stay(entries: list[bytes], names: list[bytes]) -> None:
-    withheld = withheld_names(entries, [name.decode() for name in names])
+@given(
+    st.sampled_from([VAULT_ENV, SECRET_INIT]).flatmap(
+        lambda program: st.tuples(
+            st.just(program), st.lists(st.sampled_from(sorted(withheld_names((), program, ()))), max_size=3)
+        )
+    ),
+    ENTRIES,
+)
+def test_passed_through_names_stay(chosen: tuple[Program, list[bytes]], entries: list[bytes]) -> None:
+    program, names = chosen
+    withheld = withheld_names(entries, program, [name.decode() for name in names])
     assert withheld.isdisjoint(names)
-    assert withheld >= OWN_NAMES - set(names)
+    assert withheld >= set(map(str.encode, program.steering)) - set(names)

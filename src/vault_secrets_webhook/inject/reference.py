@@ -21,6 +21,9 @@ to it. Inside `${ }` a reference ends at the brace that balances its opening one
 What `#` means behind a template: the last `#` outside of actions starts the version when only digits follow it, and
 the first one starts the body when `{` follows it (after `>>` only). Any other `#` is part of the template.
 
+`vault:` is the scheme of Vault, and `bao:`, which stands in its place in all of this, that of OpenBao. Who parses says
+which of them are schemes; the text of another one is text.
+
 Every part prints as it was written: `"".join(map(str, parse(text))) == text`.
 """
 
@@ -33,11 +36,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Never, TypeAlias
 
-SCHEME = "vault:"
-WRITE_SCHEME = ">>" + SCHEME
-LOGIN = "vault:login"
+SCHEME, BAO_SCHEME = "vault:", "bao:"
+WRITE = ">>"
+WRITE_SCHEME = WRITE + SCHEME
+LOGIN = "login"  # behind a scheme
 OPEN = "${"
-INLINE_MARKS = (OPEN + SCHEME, OPEN + WRITE_SCHEME)
 DEFAULT_BODY = "{}"
 QUOTES = frozenset("\"'`")
 TRIM_SPACE = frozenset(" \t\r\n")  # behind the `-` that trims, as Go's lexer has it
@@ -45,127 +48,122 @@ MAX_VERSION_SPAN = 42  # `v`, the digits that `is_digits` takes, and `:`
 HIDDEN = "\N{HORIZONTAL ELLIPSIS}"
 
 
-class Read:
-    """One read request: API path as written, and the version (None for the current one)."""
+class Source:
+    """One request, of which `key` is all there is: equal ones are made once."""
 
-    __slots__ = ("path", "version")
+    __slots__ = ("key", "path", "scheme")
 
-    def __init__(self, path: str, version: int | None = None) -> None:
+    def __init__(self, path: str, detail: str | int | None, scheme: str) -> None:
         self.path = path
+        self.scheme = scheme
+        self.key = (type(self), scheme, path, detail)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class Read(Source):
+    """One read request: API path as written, the version (None for the current one), and the scheme: who is asked."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, path: str, version: int | None = None, scheme: str = SCHEME) -> None:
+        super().__init__(path, version, scheme)
         self.version = version
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Read) and (self.path, self.version) == (other.path, other.version)
-
-    def __hash__(self) -> int:
-        return hash((self.path, self.version))
-
     def __repr__(self) -> str:
-        return f"Read({self.path!r}, {self.version!r})"
+        return f"Read({self.path!r}, {self.version!r}, {self.scheme!r})"
 
 
-class Write:
-    """One write request: API path, and the text of the JSON object that is sent."""
+class Write(Source):
+    """One write request: API path, the text of the JSON object that is sent, and the scheme: who is asked."""
 
-    __slots__ = ("body", "path")
+    __slots__ = ("body",)
 
-    def __init__(self, path: str, body: str = DEFAULT_BODY) -> None:
-        self.path = path
+    def __init__(self, path: str, body: str = DEFAULT_BODY, scheme: str = SCHEME) -> None:
+        super().__init__(path, body, scheme)
         self.body = body
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Write) and (self.path, self.body) == (other.path, other.body)
-
-    def __hash__(self) -> int:
-        return hash((self.path, self.body))
-
-    def __repr__(self) -> str:
-        return f"Write({self.path!r})"  # a body may hold a password
 
 
 class Reference:
     """A value in an answer of Vault: which request, and which key (or template over the whole answer)."""
 
-    __slots__ = ("is_template", "selector", "source", "text")
+    __slots__ = ("is_template", "scheme", "selector", "source", "text")
 
     def __init__(self, text: str, source: Read | Write, selector: str, *, is_template: bool) -> None:
         self.text = text
         self.source = source
+        self.scheme = source.scheme
         self.selector = selector
         self.is_template = is_template
 
     def __str__(self) -> str:
         return self.text
 
-    def __repr__(self) -> str:
-        return f"Reference({self.source!r}, {self.selector!r})"
-
 
 class Ciphertext:
-    """A transit ciphertext, `vault:v1:...`, as `text` holds it without `${ }`."""
+    """A transit ciphertext, `vault:v1:...`, as `text` holds it without `${ }`; the scheme says who decrypts it."""
 
-    __slots__ = ("ciphertext", "text")
+    __slots__ = ("ciphertext", "scheme", "text")
 
-    def __init__(self, text: str, ciphertext: str) -> None:
+    def __init__(self, text: str, ciphertext: str, scheme: str = SCHEME) -> None:
         self.text = text
         self.ciphertext = ciphertext
+        self.scheme = scheme
 
     def __str__(self) -> str:
         return self.text
-
-    def __repr__(self) -> str:
-        return "Ciphertext(...)"
 
 
 class Login:
     """`vault:login`: the token of vault-env's own login."""
 
-    __slots__ = ()
+    __slots__ = ("scheme",)
+
+    def __init__(self, scheme: str = SCHEME) -> None:
+        self.scheme = scheme
 
     def __str__(self) -> str:
-        return LOGIN
-
-    def __repr__(self) -> str:
-        return "Login()"
+        return self.scheme + LOGIN
 
 
 if TYPE_CHECKING:
     Part: TypeAlias = str | Reference | Ciphertext | Login
 
 
-def has_reference(text: str) -> bool:
+def has_reference(text: str, schemes: tuple[str, ...] = (SCHEME,)) -> bool:
     """Tell whether `parse` would find a reference, right or wrong, in the text."""
-    return SCHEME in text and (is_whole(text) or any(mark in text for mark in INLINE_MARKS))
+    for scheme in schemes:  # a loop, because most texts end with its first line
+        if scheme in text and (text.startswith((scheme, WRITE + scheme)) or find_inline(text, 0, schemes)[0] >= 0):
+            return True
+    return False
 
 
-def is_whole(text: str) -> bool:
-    """Tell whether the text as a whole is one reference."""
-    return text.startswith((SCHEME, WRITE_SCHEME))
-
-
-def parse(text: str) -> tuple[Part, ...]:
+def parse(text: str, schemes: tuple[str, ...] = (SCHEME,)) -> tuple[Part, ...]:
     """Split a value into literal text and references, in order. Raises InvalidReference.
 
     value = reference | { text | "${" reference "}" }
     """
-    if text == LOGIN:
-        return (Login(),)
-    if is_whole(text):
-        part, _ = Parser(text, 0, inline=False).reference()
-        return (part,)
+    for scheme in schemes:
+        if text.startswith((scheme, WRITE + scheme)):
+            return (Login(scheme) if text == scheme + LOGIN else Parser(text, 0, scheme, inline=False).reference()[0],)
     parts: list[Part] = []
     position = 0
-    while (start := find_inline(text, position)) >= 0:
+    while (found := find_inline(text, position, schemes))[0] >= 0:
+        start, scheme = found
         if start > position:
             parts.append(text[position:start])
-        part, position = Parser(text, start, inline=True).reference()
+        part, position = Parser(text, start, scheme, inline=True).reference()
         parts.append(part)
     if position < len(text):
         parts.append(text[position:])
     return tuple(parts)
 
 
-def parse_paths(text: str) -> tuple[Read, ...]:
+def parse_paths(text: str, scheme: str = SCHEME) -> tuple[Read, ...]:
     """Read the list of VAULT_ENV_FROM_PATH: `path[#version]`, separated by commas. Raises InvalidReference.
 
     Spaces around an entry and empty entries are dropped.
@@ -173,20 +171,25 @@ def parse_paths(text: str) -> tuple[Read, ...]:
     reads = []
     for entry in filter(None, map(str.strip, text.split(","))):
         path, mark, version = entry.partition("#")
-        if scheme := next(filter(path.startswith, (SCHEME, WRITE_SCHEME, *INLINE_MARKS)), ""):
-            raise InvalidReference(f"leave {scheme} out: an entry is PATH or PATH#VERSION", entry, 0, len(scheme))
+        if start := next(filter(path.startswith, (scheme, WRITE + scheme, OPEN + scheme, OPEN + WRITE + scheme)), ""):
+            raise InvalidReference(f"leave {start} out: an entry is PATH or PATH#VERSION", entry, 0, len(start))
         check_path(path, entry, 0)
         if mark and not is_digits(version):
             raise InvalidReference("a version is a whole number, as in path#2", entry, len(path) + 1, len(entry))
-        reads.append(Read(path, int(version) if mark else None))
+        reads.append(Read(path, int(version) if mark else None, scheme))
     return tuple(reads)
 
 
-def find_inline(text: str, start: int) -> int:
-    """Find the next `${vault:` or `${>>vault:`; -1 when there is none."""
-    while (start := text.find(OPEN, start)) >= 0 and not text.startswith(INLINE_MARKS, start):
-        start += len(OPEN)
-    return start
+def find_inline(text: str, start: int, schemes: tuple[str, ...]) -> tuple[int, str]:
+    """Find the next `${vault:` or `${>>vault:`, and which scheme that is; -1 when there is none."""
+    while (start := text.find(OPEN, start)) >= 0:
+        inner = start + len(OPEN)
+        target = inner + len(WRITE) if text.startswith(WRITE, inner) else inner
+        for scheme in schemes:
+            if text.startswith(scheme, target):
+                return start, scheme
+        start = inner
+    return -1, ""
 
 
 def check_path(path: str, shown: str, start: int) -> None:
@@ -203,13 +206,14 @@ def check_path(path: str, shown: str, start: int) -> None:
 class Parser:
     """Reads one reference of `text`. Offsets are into `text`; `end` methods return the first one behind."""
 
-    def __init__(self, text: str, start: int, *, inline: bool) -> None:
+    def __init__(self, text: str, start: int, scheme: str, *, inline: bool) -> None:
         self.text = text
         self.start = start
+        self.scheme = scheme
         self.inline = inline
         inner = start + len(OPEN) if inline else start
-        self.writes = text.startswith(WRITE_SCHEME, inner)
-        self.target = inner + len(WRITE_SCHEME if self.writes else SCHEME)
+        self.writes = text.startswith(WRITE, inner)
+        self.target = inner + len(WRITE) * self.writes + len(scheme)
         self.shown_end: int | None = None
         self.hidden_from: int | None = None
 
@@ -223,8 +227,7 @@ class Parser:
         path_end = self.path_end()
         path = self.text[self.target : path_end]
         if self.text[path_end : path_end + 1] != "#":
-            scheme = WRITE_SCHEME if self.writes else SCHEME
-            self.fail(f"no key: write {scheme}PATH#KEY", path_end, path_end + 1)
+            self.fail(f"no key: write {WRITE if self.writes else ''}{self.scheme}PATH#KEY", path_end, path_end + 1)
         check_path(path, self.shown(path_end), self.target - self.start)
         if self.starts_body(path_end + 1, "{" if self.writes else '{"'):  # it may hold a password
             self.hidden_from = path_end + 1
@@ -247,16 +250,16 @@ class Parser:
             self.fail_unbalanced()
         if end == self.shown_end:
             self.fail("no ciphertext behind the version", end, end + 1)
-        ciphertext = self.text[self.target - len(SCHEME) : end]
+        ciphertext = self.text[self.target - len(self.scheme) : end]
         end += self.inline
-        return Ciphertext(self.text[self.start : end], ciphertext), end
+        return Ciphertext(self.text[self.start : end], ciphertext, self.scheme), end
 
     def path_end(self) -> int:
         end = min([at for stop in "#{}" if (at := self.text.find(stop, self.target)) >= 0], default=len(self.text))
         if self.inline and end == len(self.text):
             self.fail_unbalanced()
         if self.text[end : end + 1] == "{" or (self.text[end : end + 1] == "}" and not self.inline):
-            self.fail("a brace in a path; a key must come first, as in vault:PATH#KEY", end, end + 1)
+            self.fail(f"a brace in a path; a key must come first, as in {self.scheme}PATH#KEY", end, end + 1)
         return end
 
     def selector(self, start: int) -> tuple[int, list[int], bool]:
@@ -341,7 +344,7 @@ class Parser:
     def build(self, path: str, start: int, end: int, marks: list[int], *, is_template: bool) -> tuple[Reference, int]:
         """Make the reference of a path and what stands between `start` and `end`."""
         if self.hidden_from is not None and not is_template:
-            self.fail("no key before the body: write >>vault:PATH#KEY#{...}", start, start + 1)
+            self.fail(f"no key before the body: write >>{self.scheme}PATH#KEY#{{...}}", start, start + 1)
         split = self.split_at(start, end, marks, is_template=is_template)
         selector = self.text[start:split]
         if not selector:
@@ -365,16 +368,16 @@ class Parser:
             self.fail("behind the second # a JSON object is needed, as in #{}", marks[0], marks[0] + 1)
         if self.starts_body(marks[0] + 1):
             self.shown_end = marks[0] + 1
-            self.fail("only a write takes a body: put >> before vault:", self.start, self.target)
+            self.fail(f"only a write takes a body: put >> before {self.scheme}", self.start, self.target)
         if not is_digits(self.text[marks[0] + 1 : end]):
-            self.fail(f"a version is a whole number, as in {SCHEME}PATH#KEY#2", marks[0] + 1, max(end, start + 1))
+            self.fail(f"a version is a whole number, as in {self.scheme}PATH#KEY#2", marks[0] + 1, max(end, start + 1))
         return marks[0]
 
     def source(self, path: str, split: int, end: int) -> Read | Write:
         rest = self.text[split + 1 : end].strip() if split < end else ""
         if self.writes:
-            return Write(path, rest or DEFAULT_BODY)
-        return Read(path, int(rest) if rest else None)
+            return Write(path, rest or DEFAULT_BODY, self.scheme)
+        return Read(path, int(rest) if rest else None, self.scheme)
 
     def shown(self, end: int) -> str:
         """Show the reference up to `end`, or up to where a body or ciphertext starts."""

@@ -1,9 +1,9 @@
 """Plan, fetch, render: from environment variables with references to their values.
 
-`plan` parses everything and collects the distinct requests; `fetch` makes them, through a client and a function that
-runs jobs (threads in vault-env, a pool in the webhook, one after the other in a test); `render` puts the answers in.
-Only `fetch` does I/O, and only through what it is given. One request serves every reference that has the same source,
-so that username and password of a dynamic secret belong together.
+`make_plan` parses everything and collects the distinct requests; `fetch` makes those of one scheme, through its client
+and a function that runs jobs (threads in vault-env, a pool in the webhook, one after the other in a test); `render` puts
+the answers of all schemes in. Only `fetch` does I/O, and only through what it is given. One request serves every
+reference that has the same source, so that username and password of a dynamic secret belong together.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from vault_secrets_webhook.errors import (
 from vault_secrets_webhook.vault.client import DENIED, is_passing
 from vault_secrets_webhook.wire.jsontext import dumps
 
-from .reference import Ciphertext, Login, Read, Reference, Write, has_reference, parse, parse_paths
+from .reference import SCHEME, Ciphertext, Login, Read, Reference, Write, has_reference, parse, parse_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeGuard
 
     from vault_secrets_webhook.gotemplate import Template
     from vault_secrets_webhook.gotemplate.functions import FunctionSet
@@ -40,46 +40,35 @@ if TYPE_CHECKING:
     Job: TypeAlias = Callable[[], None]
     RunJobs: TypeAlias = Callable[[list[Job]], None]
 
-FROM_PATH = "VAULT_ENV_FROM_PATH"
 # Said by what stands before Vault, or by a Vault that is sealed or overrun: of every path alike.
 AWAY = frozenset((429, 502, 503, 504))
 MAX_KEYS_NAMED = 10
 NO_VALUE = b"<no value>"
 
 
-class TransitSettings:
-    """Where ciphertexts are decrypted: mount, key, and how many in one request."""
-
-    __slots__ = ("batch_size", "key", "mount")
-
-    def __init__(self, key: str = "", mount: str = "transit", batch_size: int = 25) -> None:
-        self.key = key
-        self.mount = mount
-        self.batch_size = max(1, batch_size)
-
-
 class Plan:
     """What has to be fetched, in the order in which it was first named, and for whom.
 
-    `variables` are (name, parts); `from_path` the reads whose keys become variables themselves; `templates` those of the
-    references, by their text; `faults` what cannot even be planned. `functions` are what templates may call, by default
-    all that vault-env has.
+    `variables` are (name, parts); `from_path` are (name of the list, read), whose keys become variables themselves;
+    `templates` those of the references, by their text; `logins` the schemes whose token somebody gets; `faults` what
+    cannot even be planned. `functions` are what templates may call, by default all that vault-env has.
     """
 
-    def __init__(self, functions: FunctionSet | None = None) -> None:
+    def __init__(self, schemes: tuple[str, ...] = (SCHEME,), functions: FunctionSet | None = None) -> None:
+        self.schemes = schemes
         self.functions = functions
         self.variables: list[tuple[str, tuple[Part, ...]]] = []
-        self.from_path: tuple[Read, ...] = ()
+        self.from_path: list[tuple[str, Read]] = []
         self.sources: dict[Read | Write, None] = {}
-        self.ciphertexts: dict[str, None] = {}
+        self.ciphertexts: dict[str, str] = {}  # and their schemes
         self.templates: dict[str, Template] = {}
-        self.hands_out_token = False
+        self.logins: dict[str, None] = {}
         self.faults: list[SecretError] = []
 
     def add(self, name: str, text: str) -> None:
         """Take a variable whose value has a reference."""
         try:
-            parts = parse(text)
+            parts = parse(text, self.schemes)
         except InvalidReference as error:
             self.faults.append(SecretError(name, error.reason, error))
             return
@@ -95,9 +84,23 @@ class Plan:
             if isinstance(part, Reference):
                 self.sources[part.source] = None
             elif isinstance(part, Ciphertext):
-                self.ciphertexts[part.ciphertext] = None
+                self.ciphertexts[part.ciphertext] = part.scheme
             elif isinstance(part, Login):
-                self.hands_out_token = True
+                self.logins[part.scheme] = None
+
+    def add_paths(self, name: str, text: str, scheme: str) -> None:
+        """Take the list that a variable like VAULT_ENV_FROM_PATH has."""
+        try:
+            reads = parse_paths(text, scheme)
+        except InvalidReference as error:
+            self.faults.append(SecretError(name, error.reason, error))
+            return
+        self.from_path.extend((name, read) for read in reads)
+        self.sources.update(dict.fromkeys(reads))
+
+    def asked(self) -> frozenset[str]:
+        """Give the schemes of which anything is wanted."""
+        return frozenset((*[source.scheme for source in self.sources], *self.ciphertexts.values(), *self.logins))
 
     def add_template(self, text: str) -> None:
         """Parse the template of a reference. Raises TemplateError."""
@@ -108,9 +111,15 @@ class Plan:
 
 
 class Fetched:
-    """What the requests gave: a value or the error that came instead, by source and by ciphertext."""
+    """What the requests of a scheme gave: a value or the error that came instead, by source and by ciphertext.
 
-    def __init__(self) -> None:
+    `token` is whose requests these were, `ignores_missing` whether what does not exist is forgiven.
+    """
+
+    def __init__(self, scheme: str = SCHEME, token: str = "", *, ignores_missing: bool = False) -> None:
+        self.scheme = scheme
+        self.token = token
+        self.ignores_missing = ignores_missing
         self.secrets: dict[Read | Write, Secret | Error] = {}
         self.plaintexts: dict[str, bytes | Error] = {}
         self.gave_up: Error | None = None
@@ -155,38 +164,37 @@ def is_outage(error: object) -> bool:
     return is_away or isinstance(error, Unreachable | ConfigurationError)
 
 
-def make_plan(variables: Iterable[tuple[str, str]], from_path: str = "", functions: FunctionSet | None = None) -> Plan:
+def make_plan(
+    variables: Iterable[tuple[str, str]], schemes: tuple[str, ...] = (SCHEME,), functions: FunctionSet | None = None
+) -> Plan:
     """Plan for (name, value) pairs; values without references are passed over."""
-    plan = Plan(functions)
-    try:
-        plan.from_path = parse_paths(from_path)
-    except InvalidReference as error:
-        plan.faults.append(SecretError(FROM_PATH, error.reason, error))
+    plan = Plan(schemes, functions)
     for name, text in variables:
-        if has_reference(text):
+        if has_reference(text, schemes):
             plan.add(name, text)
-    for read in plan.from_path:
-        plan.sources[read] = None
     return plan
 
 
-def fetch(plan: Plan, client: Client, transit: TransitSettings, run: RunJobs) -> Fetched:
-    """Make every request of the plan. An error of one becomes its result; none is raised."""
-    fetched = Fetched()
-    jobs: list[Job] = [make_fetch_job(client, source, fetched) for source in plan.sources]
-    ciphertexts = list(plan.ciphertexts)
+def fetch(plan: Plan, client: Client, run: RunJobs, scheme: str = SCHEME, *, ignores_missing: bool = False) -> Fetched:
+    """Make every request of a scheme in the plan. An error of one becomes its result; none is raised."""
+    transit = client.settings.transit
+    fetched = Fetched(scheme, client.token, ignores_missing=ignores_missing)
+    jobs = [make_fetch_job(client, source, fetched) for source in plan.sources if source.scheme == scheme]
+    ciphertexts = [text for text, whose in plan.ciphertexts.items() if whose == scheme]
     if ciphertexts and not transit.key:
-        fault = ConfigurationError("a transit ciphertext needs VAULT_TRANSIT_KEY_ID, the name of its key")
+        fault = ConfigurationError(
+            f"a transit ciphertext needs {client.settings.prefix}TRANSIT_KEY_ID, the name of its key"
+        )
         fetched.plaintexts = dict.fromkeys(ciphertexts, fault)
     else:
         for start in range(0, len(ciphertexts), transit.batch_size):
             batch = ciphertexts[start : start + transit.batch_size]
-            jobs.append(make_decrypt_job(client, transit, batch, fetched))
+            jobs.append(make_decrypt_job(client, batch, fetched))
     run(jobs)
     return fetched
 
 
-def explain_faults(fetched: Fetched, client: Client, *, ignores_missing: bool) -> None:
+def explain_faults(fetched: Fetched, client: Client) -> None:
     """Put into the errors what a few look-ups can tell of their causes. To be called while the token is good.
 
     Only for errors that will be told, so not for those that ignore-missing forgives, and not in an outage.
@@ -196,7 +204,7 @@ def explain_faults(fetched: Fetched, client: Client, *, ignores_missing: bool) -
     doubtful: list[RequestRejected] = [
         result
         for result in (*fetched.secrets.values(), *fetched.plaintexts.values())
-        if isinstance(result, RequestRejected) and is_doubtful(result, ignores_missing=ignores_missing)
+        if isinstance(result, RequestRejected) and is_doubtful(result, ignores_missing=fetched.ignores_missing)
     ]
     if not doubtful:
         return
@@ -236,7 +244,8 @@ def make_fetch_job(client: Client, source: Read | Write, fetched: Fetched) -> Jo
     return fetch_source
 
 
-def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str], fetched: Fetched) -> Job:
+def make_decrypt_job(client: Client, batch: list[str], fetched: Fetched) -> Job:
+    transit = client.settings.transit
     from vault_secrets_webhook.vault import api
 
     def decrypt() -> None:
@@ -244,7 +253,8 @@ def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str],
         try:
             if fetched.gave_up is not None:
                 raise Unreachable(f"{transit.mount}: not asked any more, because {fetched.gave_up}")
-            results = [*api.decrypt_batch(fetched.choose_client(client), transit.mount, transit.key, batch)]
+            sent = [SCHEME + text.removeprefix(fetched.scheme) for text in batch]  # OpenBao's own begin like Vault's
+            results = [*api.decrypt_batch(fetched.choose_client(client), transit.mount, transit.key, sent)]
         except Error as error:
             fetched.notice_outage(error)
             results = [error] * len(batch)
@@ -253,31 +263,49 @@ def make_decrypt_job(client: Client, transit: TransitSettings, batch: list[str],
     return decrypt
 
 
-def render(plan: Plan, fetched: Fetched, token: str, *, ignores_missing: bool) -> Rendered:
-    """Give every variable its value. Faults are collected, so that all of them can be told at once."""
+def render(plan: Plan, *fetched: Fetched) -> Rendered:
+    """Give every variable its value, by what was fetched of each scheme. All faults are collected, to be told at once."""
     rendered = Rendered()
     rendered.faults.extend(plan.faults)
+    answers = {one.scheme: one for one in fetched}
     for name, parts in plan.variables:
+        render_variable(name, parts, plan, answers, rendered)
+    for name, read in plan.from_path:
         try:
-            rendered.values[name] = b"".join(render_part(name, part, plan, fetched, token) for part in parts)
+            rendered.from_path.update(render_path(name, read, answers[read.scheme]))
         except SecretError as error:
-            sort_fault(rendered, error, ignores_missing=ignores_missing)
-        else:
-            if plan.templates and is_doubtful_text(parts, rendered.values[name]):
-                rendered.doubtful.append(name)
-    for read in plan.from_path:
-        try:
-            rendered.from_path.update(render_path(read, fetched))
-        except SecretError as error:
-            sort_fault(rendered, error, ignores_missing=ignores_missing)
+            if is_forgiven(error, answers[read.scheme]):
+                rendered.dropped.append(error)
+            else:
+                rendered.faults.append(error)
     return rendered
 
 
-def sort_fault(rendered: Rendered, error: SecretError, *, ignores_missing: bool) -> None:
-    if ignores_missing and isinstance(error, MissingValue):
-        rendered.dropped.append(error)
-    else:
-        rendered.faults.append(error)
+def render_variable(name: str, parts: tuple[Part, ...], plan: Plan, answers: dict[str, Fetched], to: Rendered) -> None:
+    """Put the parts of a value together. What is missing and forgiven does not hide what is not."""
+    values: list[bytes] = []
+    missing: MissingValue | None = None
+    for part in parts:
+        if isinstance(part, str):
+            values.append(part.encode("utf-8", "surrogateescape"))
+            continue
+        try:
+            values.append(render_part(name, part, plan, answers[part.scheme]))
+        except SecretError as error:
+            if not is_forgiven(error, answers[part.scheme]):
+                to.faults.append(error)
+                return
+            missing = missing or error
+    if missing is not None:
+        to.dropped.append(missing)
+        return
+    to.values[name] = b"".join(values)
+    if plan.templates and is_doubtful_text(parts, to.values[name]):
+        to.doubtful.append(name)
+
+
+def is_forgiven(error: SecretError, fetched: Fetched) -> TypeGuard[MissingValue]:
+    return fetched.ignores_missing and isinstance(error, MissingValue)
 
 
 def is_doubtful_text(parts: Iterable[Part], value: bytes) -> bool:
@@ -285,12 +313,10 @@ def is_doubtful_text(parts: Iterable[Part], value: bytes) -> bool:
     return NO_VALUE in value and any(isinstance(part, Reference) and part.is_template for part in parts)
 
 
-def render_part(name: str, part: Part, plan: Plan, fetched: Fetched, token: str) -> bytes:
+def render_part(name: str, part: Reference | Ciphertext | Login, plan: Plan, fetched: Fetched) -> bytes:
     match part:
-        case str():
-            return part.encode("utf-8", "surrogateescape")
         case Login():
-            return token.encode()
+            return fetched.token.encode()
         case Ciphertext():
             plaintext = fetched.plaintexts[part.ciphertext]
             if isinstance(plaintext, Error):
@@ -314,14 +340,14 @@ def fill_template(name: str, reference: Reference, template: Template, secret: S
         raise SecretError(name, f"{reference.source.path}: {error.shown}") from None
 
 
-def render_path(read: Read, fetched: Fetched) -> dict[str, bytes]:
-    """Turn each key of a secret into a variable."""
-    secret = expect_secret(FROM_PATH, read, fetched)
+def render_path(name: str, read: Read, fetched: Fetched) -> dict[str, bytes]:
+    """Turn each key of a secret into a variable; `name` is the variable that lists the secret."""
+    secret = expect_secret(name, read, fetched)
     values = {}
     for key, value in secret.data.items():
         if not is_name(key):
-            raise SecretError(FROM_PATH, f"{read.path}: the key {key!r} cannot be the name of a variable")
-        values[key] = write_value(FROM_PATH, read.path, key, value)
+            raise SecretError(name, f"{read.path}: the key {key!r} cannot be the name of a variable")
+        values[key] = write_value(name, read.path, key, value)
     return values
 
 

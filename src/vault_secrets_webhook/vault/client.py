@@ -132,7 +132,7 @@ class Client:
             address = f"{self.settings.address} speaks TLS: write https:// in {self.settings.address_name}"
             raise Unreachable(f"{about}: {address}", path=about, may_pass=False)
         if response.status in accept or 200 <= response.status < 300:  # noqa: PLR2004
-            return Answer(response, about)
+            return Answer(response, about, self.settings.address_name)
         raise self.rejection(response, about, request, quotes=quotes)
 
     def url(self, path: str) -> str:
@@ -168,7 +168,7 @@ class Client:
                 if pause is None or not error.may_pass or self.clock.now() + pause >= end:
                     if answer is not None and error.timed_out:
                         return answer
-                    raise describe_end(error, path, tries, self.timeout) from None
+                    raise describe_end(error, path, tries, self) from None
                 cause = str(error)
             else:
                 wait = max(pause or 0.0, retry_after(response))
@@ -245,7 +245,7 @@ class Client:
         if any("sealed" in detail.lower() for detail in details) and response.status == SEALED:
             words = "Vault is sealed; it must be unsealed before anything can be read"
         if response.status in REDIRECTS:
-            words = "redirected, which VAULT_DISABLE_REDIRECTS forbids to follow"
+            words = f"redirected, which {self.settings.prefix}DISABLE_REDIRECTS forbids to follow"
         if response.status == MISSING:
             words += self.describe_namespace()
         text = f"{path}: {words} (HTTP {response.status})"
@@ -269,9 +269,10 @@ class Client:
 class Answer:
     """A successful answer. `data`, `auth` and `metadata` are empty objects where Vault gave null or nothing."""
 
-    def __init__(self, response: Response, path: str) -> None:
+    def __init__(self, response: Response, path: str, address_name: str) -> None:
         self.status = response.status
         self.path = path
+        self.address_name = address_name
         self.is_empty = not response.body.strip()
         payload: JSON = {}
         if not self.is_empty:
@@ -291,7 +292,7 @@ class Answer:
         """Make the error of an answer that no Vault gives."""
         return MalformedResponse(
             f"{self.path}: the answer (HTTP {self.status}) {what};"
-            " does VAULT_ADDR name a Vault, and not a proxy or a web page?",
+            f" does {self.address_name} name a Vault, and not a proxy or a web page?",
             path=self.path,
         )
 
@@ -342,13 +343,15 @@ def is_tls_only(response: Response) -> bool:
     return response.status == BAD_REQUEST and any(words in response.body for words in TLS_ONLY)
 
 
-def describe_end(error: Unreachable, path: str, tries: int, seconds: float) -> Unreachable:
+def describe_end(error: Unreachable, path: str, tries: int, client: Client) -> Unreachable:
     """Make the error of the last try that of the operation."""
     text = f"{path}: {error}"
     if error.timed_out:
-        text += f" within {seconds:g} s (VAULT_CLIENT_TIMEOUT)"
+        text += f" within {client.timeout:g} s ({client.settings.prefix}CLIENT_TIMEOUT)"
     elif tries > 1:
         text += f"; tried {tries} times"
+    if client.settings.is_default_address:
+        text += f"; {client.settings.address_name} is not set"
     return Unreachable(text, path=path, may_pass=error.may_pass, timed_out=error.timed_out)
 
 

@@ -1,6 +1,7 @@
 """The variables that Vault's own client documents, read once into values.
 
-Source: https://developer.hashicorp.com/vault/docs/commands#configure-environment-variables
+Sources: https://developer.hashicorp.com/vault/docs/commands#configure-environment-variables and
+https://openbao.org/docs/commands/#environment-variables
 """
 
 from __future__ import annotations
@@ -19,69 +20,98 @@ from vault_secrets_webhook.wire.proxy import ProxySettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
     from vault_secrets_webhook.wire.tls import TLSSettings
 
+    T = TypeVar("T")
+
+PREFIX = "VAULT_"  # of the names of all variables
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 DEFAULT_TIMEOUT = 10 * SECOND
+DEFAULT_BATCH_SIZE = 25
 
 # What may stand in the name of a header (RFC 9110, section 5.6.2), and the names that the client sets itself.
 NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 RESERVED_HEADERS = frozenset(("host", "content-length", "content-type", "transfer-encoding", "connection"))
 
 
-class VaultSettings:
-    """How to reach Vault.
+class TransitSettings:
+    """Where ciphertexts are decrypted: mount, key, and how many in one request."""
 
+    __slots__ = ("batch_size", "key", "mount")
+
+    def __init__(self, key: str = "", mount: str = "transit", batch_size: int = DEFAULT_BATCH_SIZE) -> None:
+        self.key = key
+        self.mount = mount
+        self.batch_size = max(1, batch_size)
+
+
+class VaultSettings:
+    """How to reach Vault, or OpenBao, whose client has the same variables with `BAO_` in the place of `VAULT_`.
+
+    prefix         of the variables that these were read from, for messages
     address        of the server, or of a Vault agent; http, https or unix; without a slash at the end
     namespace      Vault Enterprise or OpenBao namespace, or empty
-    address_name   the variable that names it, for messages
+    address_name   the variable that names it, for messages; `is_default_address` tells that it does not
     timeout        seconds for one operation, its retries included; 0 in VAULT_CLIENT_TIMEOUT means the default
     max_retries    how often one operation may be tried again; None: as often as the timeout allows
     headers        sent with each request
     wrap_ttl       seconds that response wrapping is asked for, as text; empty: none
     rate_limit     requests a second and burst, or None
+    transit        of Bank-Vaults' variables, which the client itself does not know
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], prefix: str = PREFIX) -> None:
         """Read the variables. Raises ConfigurationError naming the one that cannot be used."""
-        get = environ.get
         self.environ = environ
-        agent = get("VAULT_AGENT_ADDR", "")
-        self.address = read_setting("VAULT_AGENT_ADDR", agent, parse_address) or read_setting(
-            "VAULT_ADDR", get("VAULT_ADDR", "") or DEFAULT_ADDRESS, parse_address
+        self.prefix = prefix
+        agent = self.read("AGENT_ADDR", parse_address)
+        named = agent or self.read("ADDR", parse_address)
+        self.address = named or DEFAULT_ADDRESS
+        self.is_default_address = not named
+        self.address_name = prefix + ("AGENT_ADDR" if agent else "ADDR")
+        self.namespace = self.read("NAMESPACE", parse_header_text).strip("/")
+        self.timeout = self.read("CLIENT_TIMEOUT", parse_timeout) / SECOND
+        self.max_retries = self.read("MAX_RETRIES", parse_optional_number)
+        self.headers = self.read("HEADERS", parse_headers)
+        self.mfa = self.read("MFA", parse_list)
+        self.wrap_ttl = self.read("WRAP_TTL", parse_wrap_ttl)
+        self.rate_limit = self.read("RATE_LIMIT", parse_rate)
+        self.transit = TransitSettings(
+            self.read("TRANSIT_KEY_ID", str),
+            self.read("TRANSIT_PATH", str) or "transit",
+            self.read("TRANSIT_BATCH_SIZE", parse_batch_size),
         )
-        self.address_name = "VAULT_AGENT_ADDR" if agent else "VAULT_ADDR"
-        self.namespace = read_setting("VAULT_NAMESPACE", get("VAULT_NAMESPACE", ""), parse_header_text).strip("/")
-        self.timeout = (read_setting("VAULT_CLIENT_TIMEOUT", get("VAULT_CLIENT_TIMEOUT", ""), parse_timeout)) / SECOND
-        self.max_retries = read_setting("VAULT_MAX_RETRIES", get("VAULT_MAX_RETRIES", ""), parse_optional_number)
-        self.headers = read_setting("VAULT_HEADERS", get("VAULT_HEADERS", ""), parse_headers)
-        self.mfa = read_setting("VAULT_MFA", get("VAULT_MFA", ""), parse_list)
-        self.wrap_ttl = read_setting("VAULT_WRAP_TTL", get("VAULT_WRAP_TTL", ""), parse_wrap_ttl)
-        self.rate_limit = read_setting("VAULT_RATE_LIMIT", get("VAULT_RATE_LIMIT", ""), parse_rate)
-        self.follows_redirects = not read_bool(environ, "VAULT_DISABLE_REDIRECTS")
-        self.looks_up_srv = read_bool(environ, "VAULT_SRV_LOOKUP")
-        self.skip_verify = read_bool(environ, "VAULT_SKIP_VERIFY")
+        self.follows_redirects = not read_bool(environ, prefix + "DISABLE_REDIRECTS")
+        self.looks_up_srv = read_bool(environ, prefix + "SRV_LOOKUP")
+        self.skip_verify = read_bool(environ, prefix + "SKIP_VERIFY")
+
+    def read(self, name: str, parser: Callable[[str], T]) -> T:
+        """Parse a variable, which is empty when it is not set. Raises ConfigurationError."""
+        name = self.prefix + name
+        return read_setting(name, self.environ.get(name, ""), parser)
 
     def proxies(self) -> ProxySettings:
         """Read the proxy variables; VAULT_PROXY_ADDR wins over VAULT_HTTP_PROXY, and both over the general ones."""
-        forced = self.environ.get("VAULT_PROXY_ADDR") or self.environ.get("VAULT_HTTP_PROXY", "")
-        return ProxySettings.from_environment(self.environ, forced)
+        forced, plain = self.prefix + "PROXY_ADDR", self.prefix + "HTTP_PROXY"
+        proxy = self.environ.get(forced) or self.environ.get(plain, "")
+        return ProxySettings.from_environment(self.environ, proxy, f"{forced} or {plain}")
 
     def tls(self) -> TLSSettings:
         """Read the TLS variables (late, because a plain address needs none of `_ssl`)."""
         from vault_secrets_webhook.wire.tls import TLSSettings
 
-        get = self.environ.get
         return TLSSettings(
-            ca_file=get("VAULT_CACERT", ""),
-            ca_path=get("VAULT_CAPATH", ""),
-            ca_bytes=read_setting("VAULT_CACERT_BYTES", get("VAULT_CACERT_BYTES", ""), parse_pem),
-            client_cert=get("VAULT_CLIENT_CERT", ""),
-            client_key=get("VAULT_CLIENT_KEY", ""),
-            server_name=read_setting("VAULT_TLS_SERVER_NAME", get("VAULT_TLS_SERVER_NAME", ""), parse_host_name),
+            ca_file=self.read("CACERT", str),
+            ca_path=self.read("CAPATH", str),
+            ca_bytes=self.read("CACERT_BYTES", parse_pem),
+            client_cert=self.read("CLIENT_CERT", str),
+            client_key=self.read("CLIENT_KEY", str),
+            server_name=self.read("TLS_SERVER_NAME", parse_host_name),
             skip_verify=self.skip_verify,
+            prefix=self.prefix,
         )
 
 
@@ -105,6 +135,14 @@ def parse_timeout(text: str) -> int:
 
 def parse_optional_number(text: str) -> int | None:
     return parse_whole_number(text) if text else None
+
+
+def parse_batch_size(text: str) -> int:
+    """Read how many ciphertexts go into one request. Raises ValueError."""
+    size = parse_whole_number(text) if text else DEFAULT_BATCH_SIZE
+    if size < 1:
+        raise ValueError("0 ciphertexts in a request are too few: write 1 or more")
+    return size
 
 
 def parse_header_text(text: str) -> str:

@@ -1,6 +1,7 @@
 """`vault-env COMMAND [ARGUMENT ...]`: become COMMAND, with every reference in the environment replaced by its value.
 
-`vault-env copy DIR` is `copying`; a command of that name is started by `vault-env -- copy DIR`.
+`vault-env copy DIR` is `copying`; a command of that name is started by `vault-env -- copy DIR`. Called `secret-init`, it
+is the program of that name (see `settings`).
 
 Exit codes before the command has started: 127 command not found, 126 not executable, 1 anything else; 128+N when
 signal N ended the wait for Vault.
@@ -12,25 +13,22 @@ import os
 import sys
 
 from vault_secrets_webhook import __version__
-from vault_secrets_webhook.errors import Error, LaunchError
+from vault_secrets_webhook.errors import ConfigurationError, Error, LaunchError
 from vault_secrets_webhook.textlog import Log
 
 from . import environ as environment
 from . import launch, process
-from .settings import Settings, wants_json
+from .settings import Settings, find_program, wants_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-USAGE = (
-    "usage: vault-env [--] COMMAND [ARGUMENT ...]  (or vault-env copy DIR [MOUNT_POINT ...], or vault-env --version)"
-)
-ANSWERS = {"--version": f"vault-env {__version__}", "--help": USAGE, "-h": USAGE}
+USAGE = "usage: {0} [--] COMMAND [ARGUMENT ...]  (or {0} copy DIR [MOUNT_POINT ...], or {0} --version)"
+ANSWERS = {"--version": f"{{0}} {__version__}", "--help": USAGE, "-h": USAGE}
 STDOUT, STDERR = 1, 2
 FAILED = 1
 INTERRUPTED = 130
-SCHEME = b"vault:"
 
 
 def main() -> NoReturn:
@@ -55,24 +53,26 @@ def run(arguments: list[str]) -> int:
 def obey(arguments: list[str]) -> int:
     """Start the command, answer or copy; the exit code."""
     launch.hold_closed_streams()
+    program = find_program(sys.argv[0])
     if len(arguments) == 1 and (answer := ANSWERS.get(arguments[0])):
-        return show(answer)
+        return show(answer.format(program.name))
     if arguments[:1] == ["copy"]:
         from . import copying
 
-        return copying.run(arguments[1:], copying.RUNNING if process is not None else None)
+        return copying.run(arguments[1:], copying.RUNNING if process is not None else None, program.name)
     if arguments[:1] == ["--"]:
         arguments = arguments[1:]
     watch = launch.SignalWatch()
     entries = environment.read_entries()
     environ = environment.index_entries(entries)
-    log = Log(as_json=wants_json(environ), app="vault-env")
+    log = Log(as_json=wants_json(environ, program), app=program.name)
     if not arguments:
-        log.error("no command is given: vault-env needs the command that it is to start", usage=USAGE)
+        problem = f"no command is given: {program.name} needs the command that it is to start"
+        log.error(problem, usage=USAGE.format(program.name))
         return FAILED
     try:
-        settings = Settings(environ)
-        log = Log(settings.log_level, as_json=settings.logs_json, app="vault-env")
+        settings = Settings(environ, program)
+        log = Log(settings.log_level, as_json=settings.logs_json, app=program.name)
         return start(arguments, entries, environ, settings, log, watch)
     except LaunchError as error:
         log.error(str(error))  # noqa: TRY400 - this log has no tracebacks
@@ -107,10 +107,14 @@ def start(
 ) -> int:
     """Prepare the environment and become the command; returns only when a secret could not be had."""
     path = launch.find_command(arguments[0], environ.get("PATH"))
-    withheld = environment.withheld_names(entries, settings.passed_through)
+    program = settings.program
+    withheld = environment.withheld_names(entries, program, settings.passed_through)
     if settings.has_log_server:
-        log.warning("VAULT_ENV_LOG_SERVER is not supported by this version: logs go to standard error only")
-    if settings.from_path or any(has_reference(entry, withheld) for entry in entries):
+        note = f"{program.log_server} is not supported by this version: logs go to standard error only"
+        log.warning(note)
+    if program.unsupported:
+        refuse_unsupported(environ, program.unsupported)
+    if settings.names_paths or any(has_reference(entry, withheld, settings.schemes) for entry in entries):
         from .inject import inject_secrets
 
         watch.start_thread()
@@ -134,14 +138,25 @@ def start(
     return launch.execute(path, argv, built, watch)
 
 
-def has_reference(entry: bytes, withheld: frozenset[bytes]) -> bool:
+def refuse_unsupported(environ: dict[str, str], beginnings: tuple[str, ...]) -> None:
+    """Raise ConfigurationError for a value that is meant as a reference and would reach the application as it is."""
+    for name, value in environ.items():
+        if value.startswith(beginnings):
+            beginning = next(filter(value.startswith, beginnings))
+            raise ConfigurationError(
+                f"{name}: references that begin with {beginning} are not supported by this version"
+            )
+
+
+def has_reference(entry: bytes, withheld: frozenset[bytes], schemes: tuple[str, ...]) -> bool:
     """Tell whether an entry that the application gets has a reference; the grammar is asked only in doubt."""
     name, _, value = entry.partition(b"=")
-    if SCHEME not in value or name in withheld:
-        return False
-    from vault_secrets_webhook.inject import reference
+    for scheme in schemes:
+        if scheme.encode() in value and name not in withheld:
+            from vault_secrets_webhook.inject import reference
 
-    return reference.has_reference(value.decode("utf-8", "surrogateescape"))
+            return reference.has_reference(value.decode("utf-8", "surrogateescape"), schemes)
+    return False
 
 
 def describe_place(error: Exception) -> str:

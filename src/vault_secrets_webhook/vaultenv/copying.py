@@ -1,7 +1,8 @@
 """`vault-env copy DIR [MOUNT_POINT ...]`: puts the running executable into a volume, without a shell.
 
 The volume is later mounted read-only into the application's containers, so that what other volumes are mounted at below
-it must be made here as well. The copy is there as a whole or not at all: it is written beside its place, and renamed.
+it must be made here as well. The copy has the name by which the executable was called, `vault-env` or `secret-init`. It
+is there as a whole or not at all: it is written beside its place, and renamed.
 Imported only for this command.
 """
 
@@ -14,8 +15,7 @@ import stat
 from vault_secrets_webhook.errors import Error
 from vault_secrets_webhook.textlog import quote_text
 
-USAGE = "usage: vault-env copy DIR [MOUNT_POINT ...]"
-NAME = "vault-env"
+USAGE = "usage: {} copy DIR [MOUNT_POINT ...]"
 RUNNING = "/proc/self/exe"
 MODE = 0o755
 CHUNK = 1 << 18
@@ -38,22 +38,25 @@ class CopyError(Error):
     """The executable cannot be copied, or a mount point cannot be made. The text begins with the path."""
 
 
-def run(arguments: list[str], source: str | None) -> int:
-    """Copy `source` as the arguments say; the exit code. None is where there is no executable to copy."""
+def run(arguments: list[str], source: str | None, name: str) -> int:
+    """Copy `source` as the arguments say, and call it `name`; the exit code.
+
+    None is where there is no executable to copy.
+    """
     if not arguments or not arguments[0] or arguments[0].startswith("-"):
-        return complain(USAGE)
+        return complain(USAGE.format(name))
     if source is None:
         return complain(
-            "vault-env copy: this vault-env is run by a Python interpreter and has no executable to copy:"
+            f"{name} copy: this {name} is run by a Python interpreter and has no executable to copy:"
             " use the static executable"
         )
     directory, *mount_points = arguments
     try:
-        copy_executable(source, directory)
+        copy_executable(source, directory, name)
         for mount_point in mount_points:
             make_folder(os.path.join(directory, mount_point))
     except CopyError as error:
-        return complain(f"vault-env copy: {error}")
+        return complain(f"{name} copy: {error}")
     return 0
 
 
@@ -66,11 +69,11 @@ def complain(line: str) -> int:
     return FAILED
 
 
-def copy_executable(source: str, directory: str) -> None:
-    """Write `DIRECTORY/vault-env`, in one step for whoever looks. Raises CopyError."""
+def copy_executable(source: str, directory: str, name: str) -> None:
+    """Write `DIRECTORY/NAME`, in one step for whoever looks. Raises CopyError."""
     check_folder(directory)
-    target = os.path.join(directory, NAME)
-    temporary = os.path.join(directory, f".{NAME}.{os.getpid()}")
+    target = os.path.join(directory, name)
+    temporary = os.path.join(directory, f".{name}.{os.getpid()}")
     reader = open_source(source)
     try:
         writer = open_temporary(temporary, directory)

@@ -14,61 +14,52 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TOKEN = b"VAULT_TOKEN="
-LOGIN = TOKEN + b"vault:login"
+    from .settings import Program
 
-# What an application needs to talk to Vault itself: kept when it asks for a token by VAULT_TOKEN=vault:login.
-CONNECTION_NAMES = frozenset(
-    (
-        b"VAULT_TOKEN",
-        b"VAULT_ADDR",
-        b"VAULT_AGENT_ADDR",
-        b"VAULT_CACERT",
-        b"VAULT_CACERT_BYTES",
-        b"VAULT_CAPATH",
-        b"VAULT_CLIENT_CERT",
-        b"VAULT_CLIENT_KEY",
-        b"VAULT_CLIENT_TIMEOUT",
-        b"VAULT_HEADERS",
-        b"VAULT_HTTP_PROXY",
-        b"VAULT_MAX_RETRIES",
-        b"VAULT_MFA",
-        b"VAULT_NAMESPACE",
-        b"VAULT_PROXY_ADDR",
-        b"VAULT_SKIP_VERIFY",
-        b"VAULT_SRV_LOOKUP",
-        b"VAULT_TLS_SERVER_NAME",
-        b"VAULT_WRAP_TTL",
-    )
+# What an application needs to talk to Vault itself: kept when it asks for a token by VAULT_TOKEN=vault:login. Names are
+# without VAULT_, or BAO_.
+CONNECTION_NAMES = (
+    b"ADDR",
+    b"AGENT_ADDR",
+    b"CACERT",
+    b"CACERT_BYTES",
+    b"CAPATH",
+    b"CLIENT_CERT",
+    b"CLIENT_KEY",
+    b"CLIENT_TIMEOUT",
+    b"HEADERS",
+    b"HTTP_PROXY",
+    b"MAX_RETRIES",
+    b"MFA",
+    b"NAMESPACE",
+    b"PROXY_ADDR",
+    b"SKIP_VERIFY",
+    b"SRV_LOOKUP",
+    b"TLS_SERVER_NAME",
+    b"TOKEN",
+    b"WRAP_TTL",
 )
-
 # What was meant for vault-env alone.
-OWN_NAMES = frozenset(
-    (
-        b"VAULT_AUTH_METHOD",
-        b"VAULT_CLI_NO_COLOR",
-        b"VAULT_CLUSTER_ADDR",
-        b"VAULT_ENV_DAEMON",
-        b"VAULT_ENV_DELAY",
-        b"VAULT_ENV_FROM_PATH",
-        b"VAULT_ENV_LOG_SERVER",
-        b"VAULT_ENV_PASSTHROUGH",
-        b"VAULT_IGNORE_MISSING_SECRETS",
-        b"VAULT_JSON_LOG",
-        b"VAULT_JWT_FILE",
-        b"VAULT_LOG_LEVEL",
-        b"VAULT_PATH",
-        b"VAULT_RATE_LIMIT",
-        b"VAULT_REDIRECT_ADDR",
-        b"VAULT_REVOKE_TOKEN",
-        b"VAULT_ROLE",
-        b"VAULT_TOKEN_FILE",
-        b"VAULT_TOKEN_PATH",
-        b"VAULT_TRANSIT_BATCH_SIZE",
-        b"VAULT_TRANSIT_KEY_ID",
-        b"VAULT_TRANSIT_PATH",
-    )
+OWN_NAMES = (
+    b"AUTH_METHOD",
+    b"CLI_NO_COLOR",
+    b"CLUSTER_ADDR",
+    b"IGNORE_MISSING_SECRETS",
+    b"JSON_LOG",
+    b"JWT_FILE",
+    b"LOG_LEVEL",
+    b"PATH",
+    b"RATE_LIMIT",
+    b"REDIRECT_ADDR",
+    b"REVOKE_TOKEN",
+    b"ROLE",
+    b"TOKEN_FILE",
+    b"TOKEN_PATH",
+    b"TRANSIT_BATCH_SIZE",
+    b"TRANSIT_KEY_ID",
+    b"TRANSIT_PATH",
 )
+LOGIN = b"login"
 
 
 def read_entries() -> list[bytes]:
@@ -101,11 +92,16 @@ def index_entries(entries: Iterable[bytes]) -> dict[str, str]:
     return variables
 
 
-def withheld_names(entries: Iterable[bytes], passed_through: Iterable[str]) -> frozenset[bytes]:
+def withheld_names(entries: Iterable[bytes], program: Program, passed_through: Iterable[str]) -> frozenset[bytes]:
     """Give the names that the application does not get."""
-    token = next((entry for entry in entries if entry.startswith(TOKEN)), b"")
-    names = OWN_NAMES if token == LOGIN else OWN_NAMES | CONNECTION_NAMES
-    return names - {name.encode("utf-8", "surrogateescape") for name in passed_through}
+    names = set(map(str.encode, program.steering))
+    for server in program.servers:
+        prefix = server.prefix.encode()
+        token = prefix + b"TOKEN="
+        given = next((entry for entry in entries if entry.startswith(token)), b"")
+        is_login = given == token + server.scheme.encode() + LOGIN
+        names.update([prefix + name for name in (OWN_NAMES if is_login else OWN_NAMES + CONNECTION_NAMES)])
+    return frozenset(names.difference([name.encode("utf-8", "surrogateescape") for name in passed_through]))
 
 
 def build_entries(

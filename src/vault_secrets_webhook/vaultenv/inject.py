@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vault_secrets_webhook.errors import ConfigurationError, VaultError
-from vault_secrets_webhook.goparse import parse_whole_number, read_setting
-from vault_secrets_webhook.inject.resolve import TransitSettings, explain_faults, fetch, make_plan, render
+from vault_secrets_webhook.inject.reference import LOGIN
+from vault_secrets_webhook.inject.resolve import explain_faults, fetch, make_plan, render
 from vault_secrets_webhook.vault import api
 from vault_secrets_webhook.vault.client import Client
 from vault_secrets_webhook.vault.settings import VaultSettings
@@ -13,7 +13,7 @@ from vault_secrets_webhook.wire.message import URL
 
 from .clock import SystemClock
 from .environ import build_entries
-from .identity import LOGIN, TOKEN_NAMES, obtain_token
+from .identity import TOKEN_NAMES, obtain_token
 from .parallel import run_jobs
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.inject.resolve import Fetched, Plan, Rendered
     from vault_secrets_webhook.textlog import Log
 
-    from .settings import Settings
+    from .settings import ServerSettings, Settings
 
 
 class Injected:
@@ -45,58 +45,84 @@ def inject_secrets(
     Every fault is logged by the variable's name. Raises ConfigurationError and VaultError for what concerns no
     single variable: settings, token, login.
     """
-    vault_settings = VaultSettings(environ)
-    transit = read_transit(environ)
     delivered = ((name, value) for name, value in environ.items() if encode(name) not in withheld)
-    plan = make_plan(delivered, settings.from_path)
+    plan = make_plan(delivered, settings.schemes)
+    for one in settings.servers:
+        plan.add_paths(one.server.from_path, one.from_path, one.server.scheme)
     if plan.faults:
         from .faults import report_faults
 
-        report_faults(plan.faults, log)
+        report_faults(plan.faults, log, {one.server.from_path for one in settings.servers})
         return None
-    if plan.ciphertexts and not transit.key:
-        raise ConfigurationError("VAULT_TRANSIT_KEY_ID is not set: decrypting vault:v1:... needs the name of its key")
-    transport = make_transport(vault_settings, environ)
-    try:
-        transport.prepare(vault_settings.address)
-        client = Client(vault_settings, transport, SystemClock(), on_retry=make_retry_log(log))
-        client.token = obtain_token(client, environ, log)
-        receiver = find_receiver(plan, environ, withheld)
-        rendered = read_values(plan, client, transit, settings, receiver, log)
-    finally:
-        transport.close()
-    if rendered is None:
+    asked = plan.asked()
+    connections = [Connection(plan, environ, one, log) for one in settings.servers if one.server.scheme in asked]
+    fetched = [connection.fetch(withheld) for connection in connections]
+    rendered = render(plan, *fetched)
+    if rendered.faults:
+        from .faults import report_failure
+
+        titles = {one.server.scheme: one.server.title for one in settings.servers}
+        report_failure(plan, fetched, rendered.faults, titles, log)
         return None
-    requests = len(plan.sources) - (-len(plan.ciphertexts) // transit.batch_size)
+    requests = sum(connection.count_requests() for connection in connections)
     return assemble(entries, environ, withheld, rendered, requests, log)
 
 
-def read_values(
-    plan: Plan, client: Client, transit: TransitSettings, settings: Settings, receiver: str, log: Log
-) -> Rendered | None:
-    """Fetch and render; None when something is at fault, which is logged. Revokes the token if it may and should.
+class Connection:
+    """One server, and what of the plan is to be had from it."""
 
-    `receiver` says through what the application gets the token; empty: it does not.
-    """
-    fetched = None
-    try:
-        fetched = fetch(plan, client, transit, run_jobs)
-        explain_faults(fetched, client, ignores_missing=settings.ignores_missing)
-    finally:
-        if settings.revokes_token:
-            revoke_token(client, receiver, fetched, log)
-    rendered = render(plan, fetched, client.token, ignores_missing=settings.ignores_missing)
-    if fetched.gave_up is not None:
-        from .faults import report_outage
+    def __init__(self, plan: Plan, environ: dict[str, str], settings: ServerSettings, log: Log) -> None:
+        """Read how to reach the server. Raises ConfigurationError."""
+        self.plan = plan
+        self.environ = environ
+        self.settings = settings
+        self.server = settings.server
+        self.log = log
+        self.client_settings = VaultSettings(environ, self.server.prefix)
+        key_name = self.server.prefix + "TRANSIT_KEY_ID"
+        if self.server.scheme in plan.ciphertexts.values() and not self.client_settings.transit.key:
+            example = f"{self.server.scheme}v1:..."
+            raise ConfigurationError(f"{key_name} is not set: decrypting {example} needs the name of its key")
 
-        report_outage(fetched.gave_up, plan, fetched, rendered.faults, log)
-        return None
-    if rendered.faults:
-        from .faults import report_faults
+    def fetch(self, withheld: frozenset[bytes]) -> Fetched:
+        """Log in and make the requests. Raises ConfigurationError and VaultError."""
+        transport = make_transport(self.client_settings, self.environ)
+        try:
+            transport.prepare(self.client_settings.address)
+            client = Client(self.client_settings, transport, SystemClock(), on_retry=make_retry_log(self.log))
+            client.token = obtain_token(client, self.environ, self.log, self.server)
+            return self.read_values(client, self.find_receiver(withheld))
+        finally:
+            transport.close()
 
-        report_faults(rendered.faults, log)
-        return None
-    return rendered
+    def read_values(self, client: Client, receiver: str) -> Fetched:
+        """Make the requests. Revokes the token if it may and should.
+
+        `receiver` says through what the application gets the token; empty: it does not.
+        """
+        fetched = None
+        try:
+            ignores_missing = self.settings.ignores_missing
+            fetched = fetch(self.plan, client, run_jobs, self.server.scheme, ignores_missing=ignores_missing)
+            explain_faults(fetched, client)
+            return fetched
+        finally:
+            if self.settings.revokes_token:
+                revoke_token(client, receiver, fetched, self.log)
+
+    def find_receiver(self, withheld: frozenset[bytes]) -> str:
+        """Name that through which the application gets a token of ours; empty when it gets none."""
+        if self.server.scheme in self.plan.logins:
+            return self.server.scheme + LOGIN
+        names = (self.server.prefix + name for name in TOKEN_NAMES)
+        return next((name for name in names if self.environ.get(name) and encode(name) not in withheld), "")
+
+    def count_requests(self) -> int:
+        """Tell how many requests its part of the plan takes."""
+        scheme = self.server.scheme
+        sources = sum(source.scheme == scheme for source in self.plan.sources)
+        ciphertexts = sum(whose == scheme for whose in self.plan.ciphertexts.values())
+        return sources - (-ciphertexts // self.client_settings.transit.batch_size)
 
 
 def assemble(
@@ -107,7 +133,7 @@ def assemble(
     requests: int,
     log: Log,
 ) -> Injected:
-    """Put the values into the environment; log which variables and which keys of VAULT_ENV_FROM_PATH are left out."""
+    """Put the values into the environment; log which variables and which keys of whole secrets are left out."""
     if rendered.dropped:
         from .faults import report_missing
 
@@ -119,7 +145,7 @@ def assemble(
     own = [name for name in rendered.from_path if encode(name) in withheld]
     explicit = [name for name in rendered.from_path if name in environ and name not in dropped and name not in own]
     if own or explicit:
-        log.debug("keys of VAULT_ENV_FROM_PATH are left out", reserved=own or None, set_explicitly=explicit or None)
+        log.debug("keys of whole secrets are left out", reserved=own or None, set_explicitly=explicit or None)
     values: dict[bytes, bytes | None] = {encode(name): None for name in dropped}
     values.update((encode(name), value) for name, value in rendered.values.items())
     variables = len(rendered.values) + len(added) - len(own) - len(explicit)
@@ -155,29 +181,6 @@ def discover_address(address: str, seconds: float) -> str:
         url.host, url.explicit_port = target
         return str(url)
     return address
-
-
-def read_transit(environ: Mapping[str, str]) -> TransitSettings:
-    """Read the VAULT_TRANSIT_* variables. Raises ConfigurationError."""
-    size = read_setting("VAULT_TRANSIT_BATCH_SIZE", environ.get("VAULT_TRANSIT_BATCH_SIZE") or "25", parse_batch_size)
-    return TransitSettings(
-        environ.get("VAULT_TRANSIT_KEY_ID", ""), environ.get("VAULT_TRANSIT_PATH") or "transit", size
-    )
-
-
-def parse_batch_size(text: str) -> int:
-    """Read how many ciphertexts go into one request. Raises ValueError."""
-    size = parse_whole_number(text)
-    if size < 1:
-        raise ValueError("0 ciphertexts in a request are too few: write 1 or more")
-    return size
-
-
-def find_receiver(plan: Plan, environ: Mapping[str, str], withheld: frozenset[bytes]) -> str:
-    """Name that through which the application gets a token of ours; empty when it gets none."""
-    if plan.hands_out_token:
-        return LOGIN
-    return next((name for name in TOKEN_NAMES if environ.get(name) and encode(name) not in withheld), "")
 
 
 def revoke_token(client: Client, receiver: str, fetched: Fetched | None, log: Log) -> None:

@@ -34,17 +34,17 @@ SYSTEM_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 DISTRIBUTED = ("/usr/share/ca-certificates/", "/etc/pki/ca-trust/")
 
 
-def load_named_directory(context: _SSLContext, directory: str) -> None:
-    """Load every file of VAULT_CAPATH that holds a certificate (no hashed names are needed).
+def load_named_directory(context: _SSLContext, directory: str, name: str) -> None:
+    """Load every file of the directory that holds a certificate (no hashed names are needed).
 
-    Raises ConfigurationError if there is none.
+    Raises ConfigurationError if there is none; `name` is the variable that names it.
     """
     try:
         loaded = load_directory(context, directory)
     except OSError as error:
-        raise ConfigurationError(f"VAULT_CAPATH {directory} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"{name} {directory} cannot be read: {error.strerror}") from None
     if not loaded:
-        raise ConfigurationError(f"VAULT_CAPATH {directory} has no certificate in it")
+        raise ConfigurationError(f"{name} {directory} has no certificate in it")
 
 
 def load_system_authorities(context: _SSLContext, environ: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FORCED_BY = "VAULT_PROXY_ADDR or VAULT_HTTP_PROXY"
 LOOPBACK_4, SIZE_4 = 127, 4  # 127.0.0.0/8, as bytes
 LOOPBACK_6 = bytes(15) + b"\x01"
 
@@ -20,26 +21,31 @@ LOOPBACK_6 = bytes(15) + b"\x01"
 class ProxySettings:
     """The proxies for http and https URLs (empty: none), and the hosts that are reached without."""
 
-    __slots__ = ("excluded", "forced", "http", "https")
+    __slots__ = ("excluded", "forced", "forced_by", "http", "https")
 
-    def __init__(self, *, http: str = "", https: str = "", excluded: str = "", forced: str = "") -> None:
+    def __init__(
+        self, *, http: str = "", https: str = "", excluded: str = "", forced: str = "", forced_by: str = FORCED_BY
+    ) -> None:
         self.http = http
         self.https = https
         self.excluded = [entry.strip().lower() for entry in excluded.split(",") if entry.strip()]
         self.forced = forced
+        self.forced_by = forced_by
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], forced: str = "") -> ProxySettings:
-        """Read the variables; `forced` (VAULT_HTTP_PROXY) is a proxy for everything, whatever they say."""
+    def from_environment(
+        cls, environ: Mapping[str, str], forced: str = "", forced_by: str = FORCED_BY
+    ) -> ProxySettings:
+        """Read the variables; `forced` is a proxy for everything, whatever they say, and `forced_by` who says so."""
         http, https, excluded = (
             environ.get(name) or environ.get(name.lower(), "") for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
         )
-        return cls(http=http, https=https, excluded=excluded, forced=forced)
+        return cls(http=http, https=https, excluded=excluded, forced=forced, forced_by=forced_by)
 
     def choose(self, url: URL) -> URL | None:
         """Choose the proxy for a URL. Raises ConfigurationError for a proxy that cannot be used."""
         named = (self.https, "HTTPS_PROXY") if url.scheme == "https" else (self.http, "HTTP_PROXY")
-        text, name = (self.forced, "VAULT_PROXY_ADDR or VAULT_HTTP_PROXY") if self.forced else named
+        text, name = (self.forced, self.forced_by) if self.forced else named
         if not text or url.scheme == "unix" or (not self.forced and self.is_excluded(url)):
             return None
         try:

@@ -37,10 +37,10 @@ class TLSSettings:
     """What a client trusts and shows.
 
     CA file, CA directory, CA text (PEM), client certificate and key (files), the name to expect in the server's
-    certificate, and whether to check at all.
+    certificate, and whether to check at all. `prefix` is that of the variables that say so, for messages.
     """
 
-    __slots__ = ("ca_bytes", "ca_file", "ca_path", "client_cert", "client_key", "server_name", "skip_verify")
+    __slots__ = ("ca_bytes", "ca_file", "ca_path", "client_cert", "client_key", "prefix", "server_name", "skip_verify")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class TLSSettings:
         client_key: str = "",
         server_name: str = "",
         skip_verify: bool = False,
+        prefix: str = "VAULT_",
     ) -> None:
         self.ca_file = ca_file
         self.ca_path = ca_path
@@ -60,6 +61,7 @@ class TLSSettings:
         self.client_key = client_key
         self.server_name = server_name
         self.skip_verify = skip_verify
+        self.prefix = prefix
 
 
 def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLContext:
@@ -77,7 +79,8 @@ def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLCo
     else:
         load_authorities(context, settings, environ)
     if bool(settings.client_cert) != bool(settings.client_key):
-        raise ConfigurationError("VAULT_CLIENT_CERT and VAULT_CLIENT_KEY must be set both or neither")
+        prefix = settings.prefix
+        raise ConfigurationError(f"{prefix}CLIENT_CERT and {prefix}CLIENT_KEY must be set both or neither")
     if settings.client_cert:
         load(
             f"the client certificate {show_path(settings.client_cert)} with the key {show_path(settings.client_key)}",
@@ -90,17 +93,21 @@ def build_context(settings: TLSSettings, environ: dict[str, str]) -> _ssl._SSLCo
 
 def load_authorities(context: _ssl._SSLContext, settings: TLSSettings, environ: dict[str, str]) -> None:
     if settings.ca_bytes:
-        load("VAULT_CACERT_BYTES", NO_AUTHORITY, lambda: context.load_verify_locations(None, None, settings.ca_bytes))
+        load(
+            f"{settings.prefix}CACERT_BYTES",
+            NO_AUTHORITY,
+            lambda: context.load_verify_locations(None, None, settings.ca_bytes),
+        )
     elif settings.ca_file:
         load(
-            f"VAULT_CACERT {settings.ca_file}",
+            f"{settings.prefix}CACERT {settings.ca_file}",
             NO_AUTHORITY,
             lambda: context.load_verify_locations(settings.ca_file, None, None),
         )
     elif settings.ca_path:
         from .authorities import load_named_directory
 
-        load_named_directory(context, settings.ca_path)
+        load_named_directory(context, settings.ca_path, f"{settings.prefix}CAPATH")
     else:
         from .authorities import load_system_authorities
 

@@ -134,6 +134,33 @@ def test_inline(text: str, expected: list[Any]) -> None:
     assert has_reference(text) is any(not isinstance(part, str) for part in parts)
 
 
+@pytest.mark.parametrize("text", [row[1] for row in (*WHOLE, *INLINE) if "vault:" in row[1]])
+def test_the_other_scheme(text: str) -> None:
+    """It has the same grammar, and is text to who does not know it."""
+    other = text.replace("vault:", "bao:")
+    assert list(parse(other)) == [other]
+    assert not has_reference(other)
+    given = parse(text)
+    for schemes in (("bao:",), ("vault:", "bao:"), ("bao:", "vault:")):
+        found = parse(other, schemes)
+        assert [str(part) for part in found] == [str(part).replace("vault:", "bao:") for part in given]
+        assert has_reference(other, schemes) is has_reference(text)
+        for part, like in zip(found, given, strict=True):
+            assert type(part) is type(like)
+            if not isinstance(part, str):
+                assert part.scheme == "bao:"
+            if isinstance(part, Reference) and isinstance(like, Reference):
+                assert part.source != like.source
+                assert (part.source.path, part.selector) == (like.source.path, like.selector)
+
+
+def test_both_schemes_in_one_value() -> None:
+    parts = parse("${vault:a#b}-${>>bao:a#b}${bao:a#b#2}", ("vault:", "bao:"))
+    assert [part if isinstance(part, str) else part.scheme for part in parts] == ["vault:", "-", "bao:", "bao:"]
+    (whole,) = parse("bao:a#${vault:c#d}", ("vault:", "bao:"))
+    assert str(whole) == "bao:a#${vault:c#d}"  # a whole value is one reference, whatever stands in its template
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

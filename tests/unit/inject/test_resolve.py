@@ -14,16 +14,9 @@ import pytest
 from tests.fakes.transport import make_client, path_of, respond
 from tests.fakes.vault import auth, kv1, kv2
 from vault_secrets_webhook.errors import ConfigurationError, Unreachable
-from vault_secrets_webhook.inject.reference import Read
-from vault_secrets_webhook.inject.resolve import (
-    FROM_PATH,
-    Rendered,
-    TransitSettings,
-    explain_faults,
-    fetch,
-    make_plan,
-    render,
-)
+from vault_secrets_webhook.inject.reference import BAO_SCHEME, SCHEME, Read
+from vault_secrets_webhook.inject.resolve import Rendered, explain_faults, fetch, make_plan, render
+from vault_secrets_webhook.vault.settings import TransitSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +24,9 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.wire.message import Request, Response
 
     Job = Callable[[], None]
+
+
+FROM_PATH = "VAULT_ENV_FROM_PATH"
 
 
 def run_in_order(jobs: list[Job]) -> None:
@@ -52,10 +48,12 @@ class Inject:
     ) -> None:
         self.paths = paths or {}
         client, transport, _ = make_client(self.answer, {"VAULT_MAX_RETRIES": "0"})
-        self.plan = make_plan(variables.items(), from_path)
-        self.fetched = fetch(self.plan, client, transit or TransitSettings("app"), run_in_order)
-        explain_faults(self.fetched, client, ignores_missing=ignores_missing)
-        self.rendered: Rendered = render(self.plan, self.fetched, "the-token", ignores_missing=ignores_missing)
+        client.settings.transit = transit or TransitSettings("app")
+        self.plan = make_plan(variables.items())
+        self.plan.add_paths(FROM_PATH, from_path, SCHEME)
+        self.fetched = fetch(self.plan, client, run_in_order, ignores_missing=ignores_missing)
+        explain_faults(self.fetched, client)
+        self.rendered: Rendered = render(self.plan, self.fetched)
         self.asked = [f"{request.method} {path_of(request)}" for request in transport.sent]
         self.bodies = [request.body for request in transport.sent]
 
@@ -89,7 +87,8 @@ def test_values() -> None:
         "VAULT_TOKEN": b"the-token",
     }
     assert run.faults == []
-    assert run.plan.hands_out_token
+    assert run.plan.asked() == {SCHEME}
+    assert list(run.plan.logins) == [SCHEME]
 
 
 def test_one_request_serves_all_that_have_the_same_source() -> None:
@@ -264,8 +263,9 @@ def test_from_path_versions_and_order() -> None:
 
 
 def test_wrong_from_path_is_told_before_anything_is_asked() -> None:
-    plan = make_plan([("A", "vault:a")], "secret/data/a#x")
-    assert [fault.name for fault in plan.faults] == ["VAULT_ENV_FROM_PATH", "A"]
+    plan = make_plan([("A", "vault:a")])
+    plan.add_paths(FROM_PATH, "secret/data/a#x", SCHEME)
+    assert [fault.name for fault in plan.faults] == ["A", FROM_PATH]
     assert plan.sources == {}
 
 
@@ -313,8 +313,8 @@ def test_ciphertexts_go_in_batches_and_once_each() -> None:
     client, _, _ = make_client(answer)
     variables = [(f"V{number}", f"vault:v1:{number % 5}") for number in range(10)] + [("I", "<${vault:v1:0}>")]
     plan = make_plan(variables)
-    fetched = fetch(plan, client, TransitSettings("app", batch_size=2), run_in_order)
-    rendered = render(plan, fetched, "", ignores_missing=False)
+    client.settings.transit = TransitSettings("app", batch_size=2)
+    rendered = render(plan, fetch(plan, client, run_in_order))
     assert seen == [["vault:v1:0", "vault:v1:1"], ["vault:v1:2", "vault:v1:3"], ["vault:v1:4"]]
     assert rendered.values == {**{f"V{n}": str(n % 5).encode() for n in range(10)}, "I": b"<0>"}
 
@@ -334,7 +334,7 @@ def test_value_that_is_nested_too_deep_names_its_variable(from_path: str) -> Non
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 100)
     try:
-        (fault,) = render(run.plan, run.fetched, "", ignores_missing=True).faults
+        (fault,) = render(run.plan, run.fetched).faults
     finally:
         sys.setrecursionlimit(limit)
     name = FROM_PATH if from_path else "A"
@@ -411,7 +411,7 @@ def test_after_a_vain_retry_the_others_get_one_try() -> None:
 
     client, _, _ = make_client(answer, {"VAULT_MAX_RETRIES": "2"})
     plan = make_plan([(name, f"vault:kv/{name}#k") for name in "abc"])
-    fetch(plan, client, TransitSettings("app"), run_in_order)
+    fetch(plan, client, run_in_order)
     assert tries == {"kv/a": 3, "kv/b": 1, "kv/c": 1}
 
 
@@ -443,10 +443,93 @@ def test_jobs_may_run_at_the_same_time() -> None:
 
     client, _, _ = make_client(answer)
     plan = make_plan([(f"V{number}", f"vault:kv/{number}#k") for number in range(8)])
-    rendered = render(plan, fetch(plan, client, TransitSettings(), run_together), "", ignores_missing=False)
+    rendered = render(plan, fetch(plan, client, run_together))
     assert rendered.values == {f"V{number}": f"kv/{number}".encode() for number in range(8)}
 
 
 def test_plan_keeps_the_order() -> None:
-    plan = make_plan([("A", "${vault:b#x}${vault:a#x}"), ("B", "vault:b#y"), ("C", "vault:c#x")], "d, a")
+    plan = make_plan([("A", "${vault:b#x}${vault:a#x}"), ("B", "vault:b#y"), ("C", "vault:c#x")])
+    plan.add_paths(FROM_PATH, "d, a", SCHEME)
     assert list(plan.sources) == [Read("b"), Read("a"), Read("c"), Read("d")]
+
+
+BOTH = (SCHEME, BAO_SCHEME)
+OF_TWO = {
+    "A": "vault:kv/a#k",
+    "B": "bao:kv/a#k",
+    "AB": "${vault:kv/a#k}-${bao:kv/a#k}-${bao:v1:x}${vault:v1:x}",
+    "GONE": "${vault:kv/a#k}${bao:kv/gone#k}",
+    "VAULT_TOKEN": "vault:login",
+    "BAO_TOKEN": "bao:login",
+}
+
+
+def test_each_scheme_is_asked_of_its_own_server() -> None:
+    """Paths and ciphertexts are the same on both; tokens and what is forgiven are each server's own."""
+    fetched, asked = [], {}
+    plan = make_plan(OF_TWO.items(), BOTH)
+    plan.add_paths("BAO_FROM_PATH", "kv/more", BAO_SCHEME)
+    for scheme in sorted(plan.asked()):
+        name = scheme.removesuffix(":")
+        plain = base64.b64encode(f"{name}-plain".encode()).decode()
+
+        def answer(request: Request, name: str = name, plain: str = plain) -> Response:
+            if request.method == "PUT":
+                assert json.loads(request.body)["batch_input"] == [{"ciphertext": "vault:v1:x"}]
+                return respond(200, {"data": {"batch_results": [{"plaintext": plain}]}})
+            return respond(404) if "gone" in request.url else respond(200, kv1({"k": f"{name}-value"}))
+
+        client, transport, _ = make_client(answer, {"VAULT_TRANSIT_KEY_ID": "app"}, token=f"{name}-token")
+        fetched.append(fetch(plan, client, run_in_order, scheme, ignores_missing=scheme == BAO_SCHEME))
+        asked[name] = sorted(path_of(request) for request in transport.sent)
+    rendered = render(plan, *fetched)
+    assert asked == {
+        "vault": ["kv/a", "transit/decrypt/app"],
+        "bao": ["kv/a", "kv/gone", "kv/more", "transit/decrypt/app"],
+    }
+    assert rendered.values == {
+        "A": b"vault-value",
+        "B": b"bao-value",
+        "AB": b"vault-value-bao-value-bao-plainvault-plain",
+        "VAULT_TOKEN": b"vault-token",
+        "BAO_TOKEN": b"bao-token",
+    }
+    assert rendered.from_path == {"k": b"bao-value"}
+    assert ([fault.name for fault in rendered.dropped], rendered.faults) == (["GONE"], [])
+
+
+@pytest.mark.parametrize("text", ["${vault:kv/gone#k}${vault:kv/a#k}", "${vault:kv/a#k}${vault:kv/gone#k}"])
+def test_what_is_forgiven_hides_no_other_fault(text: str) -> None:
+    run = Inject({"A": text}, {"kv/a": respond(403)}, ignores_missing=True)
+    (fault,) = run.faults
+    assert fault.startswith("A: kv/a: permission denied")
+    assert (run.rendered.values, run.rendered.dropped) == ({}, [])
+
+
+def test_variable_with_several_missing_secrets_is_dropped_once() -> None:
+    run = Inject({"A": "${vault:kv/gone#k}-${vault:kv/away#k}"}, ignores_missing=True)
+    assert [fault.cause.partition(":")[0] for fault in run.rendered.dropped] == ["kv/gone"]
+    assert (run.rendered.values, run.faults) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("variables", "paths", "expected"),
+    [
+        ({"A": "bao:a#b"}, {}, {BAO_SCHEME}),
+        ({"A": "bao:v1:x"}, {}, {BAO_SCHEME}),
+        ({"A": "bao:login"}, {}, {BAO_SCHEME}),
+        ({"A": "${bao:a#b}${vault:a#b}"}, {}, {BAO_SCHEME, SCHEME}),
+        ({}, {"bao:": "kv/a"}, {BAO_SCHEME}),
+        ({"A": "x"}, {}, set()),
+    ],
+)
+def test_who_is_asked(variables: dict[str, str], paths: dict[str, str], expected: set[str]) -> None:
+    plan = make_plan(variables.items(), BOTH)
+    for scheme, text in paths.items():
+        plan.add_paths("PATHS", text, scheme)
+    assert plan.asked() == expected
+
+
+def test_schemes_that_are_none_are_text() -> None:
+    assert make_plan([("A", "bao:a#b"), ("B", "x${bao:a#b}")]).asked() == set()
+    assert make_plan([("A", "vault:a#b")], (BAO_SCHEME,)).asked() == set()

@@ -390,6 +390,27 @@ def test_wrong(text: str, expected: str) -> None:
     assert "hunter" not in repr(raised.value.args)
 
 
+def as_bao(text: str) -> str:
+    return text.replace("vault:", "bao:")
+
+
+@pytest.mark.parametrize("text", [row[1] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize("schemes", [("bao:",), ("vault:", "bao:")], ids=["alone", "beside vault:"])
+def test_wrong_with_the_other_scheme(text: str, schemes: tuple[str, ...]) -> None:
+    """The same is said, and the same place is marked."""
+    with pytest.raises(InvalidReference) as raised:
+        parse(text)
+    given = raised.value
+    assert not has_reference(as_bao(text))
+    assert has_reference(as_bao(text), schemes)
+    with pytest.raises(InvalidReference) as raised:
+        parse(as_bao(text), schemes)
+    found = raised.value
+    assert (found.reason, found.shown) == (as_bao(given.reason), as_bao(given.shown))
+    for mark, expected in ((found.offset, given.offset), (found.end, given.end)):
+        assert mark == len(as_bao(given.shown[:expected])) + max(0, expected - len(given.shown))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -49,7 +49,7 @@ def names_in(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("end", ["", "/", "/."])
 def test_copy(source: str, volume: Path, end: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert copying.run([f"{volume}{end}"], source) == 0
+    assert copying.run([f"{volume}{end}"], source, "vault-env") == 0
     assert names_in(volume) == ["vault-env"]
     assert (volume / "vault-env").read_bytes() == CONTENT
     assert mode_of(volume / "vault-env") == 0o755
@@ -60,7 +60,7 @@ def test_what_is_there_is_replaced_in_one_step(source: str, volume: Path) -> Non
     """Who runs or reads the old one is not disturbed."""
     (volume / "vault-env").write_bytes(b"old")
     with (volume / "vault-env").open("rb") as old:
-        assert copying.run([str(volume)], source) == 0
+        assert copying.run([str(volume)], source, "vault-env") == 0
         assert old.read() == b"old"
     assert (volume / "vault-env").read_bytes() == CONTENT
 
@@ -69,14 +69,14 @@ def test_link_is_replaced_and_not_followed(source: str, volume: Path, tmp_path: 
     (tmp_path / "other").write_bytes(b"other")
     (volume / "vault-env").symlink_to(tmp_path / "other")
     (volume / f".vault-env.{os.getpid()}").symlink_to(tmp_path / "other")
-    assert copying.run([str(volume)], source) == 0
+    assert copying.run([str(volume)], source, "vault-env") == 0
     assert (tmp_path / "other").read_bytes() == b"other"
     assert not (volume / "vault-env").is_symlink()
 
 
 def test_remains_of_a_killed_copy_are_no_obstacle(source: str, volume: Path) -> None:
     (volume / f".vault-env.{os.getpid()}").write_bytes(b"half")
-    assert copying.run([str(volume)], source) == 0
+    assert copying.run([str(volume)], source, "vault-env") == 0
     assert names_in(volume) == ["vault-env"]
     assert (volume / "vault-env").read_bytes() == CONTENT
 
@@ -84,7 +84,7 @@ def test_remains_of_a_killed_copy_are_no_obstacle(source: str, volume: Path) -> 
 def test_mount_points(source: str, volume: Path, tmp_path: Path) -> None:
     (volume / "there").mkdir(mode=0o700)
     points = ["tls/", "a/b", str(tmp_path / "absolute" / "c"), str(volume / "secrets"), "there", ""]
-    assert copying.run([str(volume), *points], source) == 0
+    assert copying.run([str(volume), *points], source, "vault-env") == 0
     made = [volume / "tls", volume / "a", volume / "a" / "b", tmp_path / "absolute" / "c", volume / "secrets"]
     assert [mode_of(path) for path in made] == [0o755] * 5
     assert mode_of(volume / "there") == 0o700  # not ours
@@ -93,7 +93,7 @@ def test_mount_points(source: str, volume: Path, tmp_path: Path) -> None:
 def test_group_of_the_volume_is_kept(source: str, volume: Path) -> None:
     """A volume with fsGroup has folders that give their group to what is made in them."""
     volume.chmod(0o2775)
-    assert copying.run([str(volume), "tls"], source) == 0
+    assert copying.run([str(volume), "tls"], source, "vault-env") == 0
     assert mode_of(volume / "tls") == 0o2755
 
 
@@ -153,7 +153,7 @@ def test_failing_system_call(
     (volume / "vault-env").write_bytes(b"old")
     with monkeypatch.context() as patches:
         fail_at(patches, call, number, when)
-        assert copying.run([str(volume), "tls"], source) == 1
+        assert copying.run([str(volume), "tls"], source, "vault-env") == 1
     output, errors = capfd.readouterr()
     message = message.replace("VOLUME", re.escape(str(volume))).replace("SOURCE", re.escape(source))
     assert re.match(f"vault-env copy: {message}", errors.rstrip("\n"))
@@ -168,7 +168,7 @@ def test_interrupted_copy_leaves_nothing(monkeypatch: pytest.MonkeyPatch, source
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        copying.run([str(volume)], source)
+        copying.run([str(volume)], source, "vault-env")
     assert names_in(volume) == []
 
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_removed_is_not_what_is_told(
 ) -> None:
     fail_at(monkeypatch, "fsync", errno.ENOSPC)
     fail_at(monkeypatch, "unlink", errno.EROFS)
-    assert copying.run([str(volume)], source) == 1
+    assert copying.run([str(volume)], source, "vault-env") == 1
     assert "No space left on device" in capfd.readouterr().err
 
 
@@ -203,7 +203,7 @@ def test_wrong_place(
 ) -> None:
     (tmp_path / "taken" / "vault-env").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    assert copying.run(arguments, "source") == 1
+    assert copying.run(arguments, "source", "vault-env") == 1
     output, errors = capfd.readouterr()
     assert errors.startswith(f"vault-env copy: {message}")
     assert (output, errors.count("\n")) == ("", 1)
@@ -212,22 +212,22 @@ def test_wrong_place(
 
 @pytest.mark.parametrize("arguments", [[], [""], ["-h"], ["--force", "/vault"]])
 def test_usage(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    assert copying.run(arguments, "/gone") == 1
+    assert copying.run(arguments, "/gone", "vault-env") == 1
     assert capfd.readouterr() == ("", "usage: vault-env copy DIR [MOUNT_POINT ...]\n")
 
 
 def test_proc_is_not_mounted(volume: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert copying.run([str(volume)], "/gone/self/exe") == 1
+    assert copying.run([str(volume)], "/gone/self/exe", "vault-env") == 1
     message = "vault-env copy: /gone/self/exe: No such file or directory: vault-env finds itself there, so /proc must"
     assert capfd.readouterr().err.startswith(message)
 
 
 def test_interpreter_is_not_copied(volume: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert copying.run([str(volume)], None) == 1
+    assert copying.run([str(volume)], None, "vault-env") == 1
     assert "run by a Python interpreter and has no executable to copy" in capfd.readouterr().err
     assert names_in(volume) == []
 
 
 def test_errors_are_lost_where_nobody_hears_them(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_at(monkeypatch, "write", errno.EBADF)
-    assert copying.run([], "/gone") == 1
+    assert copying.run([], "/gone", "vault-env") == 1

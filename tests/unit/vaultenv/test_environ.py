@@ -8,14 +8,8 @@ import pytest
 
 from tests.fakes.native import FakeProcess
 from vault_secrets_webhook.vaultenv import environ
-from vault_secrets_webhook.vaultenv.environ import (
-    CONNECTION_NAMES,
-    OWN_NAMES,
-    build_entries,
-    index_entries,
-    read_entries,
-    withheld_names,
-)
+from vault_secrets_webhook.vaultenv.environ import build_entries, index_entries, read_entries, withheld_names
+from vault_secrets_webhook.vaultenv.settings import SECRET_INIT, VAULT_ENV, Program
 
 # Which names are removed is a promise to users: the lists are repeated here on purpose.
 KEPT_FOR_LOGIN = [
@@ -65,30 +59,44 @@ NEVER_KEPT = [
 ]
 
 
-def as_bytes(names: list[str]) -> frozenset[bytes]:
-    return frozenset(map(str.encode, names))
+# What Bank-Vaults' secret-init removes, and what we do besides. Its own variables, and for each server those above.
+OF_SECRET_INIT = [
+    "SECRET_INIT_DAEMON",
+    "SECRET_INIT_DELAY",
+    "SECRET_INIT_JSON_LOG",
+    "SECRET_INIT_LOG_LEVEL",
+    "SECRET_INIT_LOG_SERVER",
+    *("VAULT_PASSTHROUGH", "VAULT_FROM_PATH", "BAO_PASSTHROUGH", "BAO_FROM_PATH"),
+]
+OF_SERVERS = [name for name in NEVER_KEPT if not name.startswith("VAULT_ENV_")]
+OF_BAO = [name.replace("VAULT_", "BAO_") for name in OF_SERVERS]
+BAO_KEPT_FOR_LOGIN = [name.replace("VAULT_", "BAO_") for name in KEPT_FOR_LOGIN]
 
-
-def test_names() -> None:
-    assert as_bytes(KEPT_FOR_LOGIN) == CONNECTION_NAMES
-    assert as_bytes(NEVER_KEPT) == OWN_NAMES
+ALWAYS: dict[str, list[str]] = {"vault-env": NEVER_KEPT, "secret-init": OF_SECRET_INIT + OF_SERVERS + OF_BAO}
 
 
 @pytest.mark.parametrize(
-    ("entries", "passed_through", "expected"),
+    ("program", "entries", "passed_through", "also"),
     [
-        ([], [], OWN_NAMES | CONNECTION_NAMES),
-        ([b"VAULT_TOKEN=abc"], [""], OWN_NAMES | CONNECTION_NAMES),
-        ([b"VAULT_TOKEN=vault:login"], [], OWN_NAMES),
-        ([b"OTHER=vault:login"], [], OWN_NAMES | CONNECTION_NAMES),
-        ([b"VAULT_TOKEN=vault:login2"], [], OWN_NAMES | CONNECTION_NAMES),
-        ([b"VAULT_TOKEN=abc", b"VAULT_TOKEN=vault:login"], [], OWN_NAMES | CONNECTION_NAMES),
-        ([b"VAULT_TOKEN=vault:login", b"VAULT_TOKEN=abc"], [], OWN_NAMES),
-        ([], ["VAULT_ADDR", "VAULT_ROLE", "X"], (OWN_NAMES | CONNECTION_NAMES) - {b"VAULT_ADDR", b"VAULT_ROLE"}),
+        (VAULT_ENV, [], [], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [b"VAULT_TOKEN=abc"], [""], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [b"VAULT_TOKEN=vault:login"], [], []),
+        (VAULT_ENV, [b"OTHER=vault:login"], [], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [b"VAULT_TOKEN=vault:login2"], [], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [b"VAULT_TOKEN=abc", b"VAULT_TOKEN=vault:login"], [], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [b"VAULT_TOKEN=vault:login", b"VAULT_TOKEN=abc"], [], []),
+        (VAULT_ENV, [b"BAO_TOKEN=bao:login"], [], KEPT_FOR_LOGIN),
+        (VAULT_ENV, [], ["VAULT_ADDR", "VAULT_ROLE", "X"], KEPT_FOR_LOGIN),
+        (SECRET_INIT, [], [], KEPT_FOR_LOGIN + BAO_KEPT_FOR_LOGIN),
+        (SECRET_INIT, [b"VAULT_TOKEN=vault:login"], [], BAO_KEPT_FOR_LOGIN),
+        (SECRET_INIT, [b"BAO_TOKEN=bao:login"], [], KEPT_FOR_LOGIN),
+        (SECRET_INIT, [b"BAO_TOKEN=vault:login"], [], KEPT_FOR_LOGIN + BAO_KEPT_FOR_LOGIN),
+        (SECRET_INIT, [], ["BAO_ADDR", "SECRET_INIT_DELAY"], KEPT_FOR_LOGIN + BAO_KEPT_FOR_LOGIN),
     ],
 )
-def test_withheld_names(entries: list[bytes], passed_through: list[str], expected: frozenset[bytes]) -> None:
-    assert withheld_names(entries, passed_through) == expected
+def test_withheld_names(program: Program, entries: list[bytes], passed_through: list[str], also: list[str]) -> None:
+    expected = {*ALWAYS[program.name], *also}.difference(passed_through)
+    assert withheld_names(entries, program, passed_through) == set(map(str.encode, expected))
 
 
 def test_index() -> None:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vault_secrets_webhook.errors import RequestRejected, SecretError, SecretMissing, Unreachable
-from vault_secrets_webhook.inject.resolve import FROM_PATH, Fetched, make_plan, render
+from vault_secrets_webhook.inject.reference import BAO_SCHEME, SCHEME, Read
+from vault_secrets_webhook.inject.resolve import Fetched, make_plan, render
 from vault_secrets_webhook.textlog import Log
-from vault_secrets_webhook.vaultenv.faults import report_faults, report_missing, report_outage
+from vault_secrets_webhook.vaultenv.faults import report_failure, report_faults, report_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vault_secrets_webhook.errors import Error
+
+FROM_PATH = "VAULT_ENV_FROM_PATH"
 
 
 def read_log(write: Callable[[Log], None]) -> list[dict[str, Any]]:
@@ -82,22 +85,24 @@ def test_text_is_shown_where_path_and_mark_were_understood(text: str, shown: str
 
 def test_from_path_is_shown() -> None:
     """It is a setting, and no Secret's value."""
-    plan = make_plan([], "a/../b")
-    (line,) = read_log(lambda log: report_faults(plan.faults, log))
+    plan = make_plan([])
+    plan.add_paths(FROM_PATH, "a/../b", SCHEME)
+    (line,) = read_log(lambda log: report_faults(plan.faults, log, {FROM_PATH}))
     assert (line["variable"], line["reference"]) == (FROM_PATH, "a/../b")
 
 
 def fail(error: Error, **variables: str) -> list[dict[str, Any]]:
     """What is logged when `error` is the answer for kv/down and all ciphertexts, and kv/a does not exist."""
-    plan = make_plan(variables.items(), "kv/down")
-    fetched = Fetched()
+    plan = make_plan(variables.items())
+    plan.add_paths(FROM_PATH, "kv/down", SCHEME)
+    fetched = Fetched(token="t")
     fetched.gave_up = error
     for source in plan.sources:
         is_down = source.path == "kv/down"
         fetched.secrets[source] = error if is_down else SecretMissing("kv/a: gone", path="kv/a", status=404)
     fetched.plaintexts = dict.fromkeys(plan.ciphertexts, error)
-    faults = render(plan, fetched, "t", ignores_missing=False).faults
-    return read_log(lambda log: report_outage(error, plan, fetched, faults, log))
+    faults = render(plan, fetched).faults
+    return read_log(lambda log: report_failure(plan, [fetched], faults, {SCHEME: "Vault"}, log))
 
 
 @pytest.mark.parametrize(
@@ -115,3 +120,18 @@ def test_outage_is_one_line(error: Error) -> None:
     assert (outage["msg"], outage["cause"]) == ("Vault cannot be used", str(error))
     assert outage["variables"] == ["A", "B", "C", FROM_PATH]
     assert (other["variable"], other["cause"]) == ("D", "kv/a: gone")
+
+
+def test_outage_of_one_server_is_not_that_of_the_other() -> None:
+    variables = {"A": "vault:kv/a#k", "B": "bao:kv/a#k", "AB": "${vault:kv/a#k}${bao:kv/a#k}", "C": "vault:kv/b#k"}
+    plan = make_plan(variables.items(), (SCHEME, BAO_SCHEME))
+    vault, bao = Fetched(token="t"), Fetched(BAO_SCHEME, "u")
+    bao.gave_up = Unreachable("kv/a: nothing listens")
+    bao.secrets = {Read("kv/a", scheme=BAO_SCHEME): bao.gave_up}
+    gone = {path: SecretMissing(f"{path}: gone", path=path, status=404) for path in ("kv/a", "kv/b")}
+    vault.secrets = {Read(path): error for path, error in gone.items()}
+    faults = render(plan, vault, bao).faults
+    titles = {SCHEME: "Vault", BAO_SCHEME: "OpenBao"}
+    outage, first, second = read_log(lambda log: report_failure(plan, [vault, bao], faults, titles, log))
+    assert (outage["msg"], outage["variables"]) == ("OpenBao cannot be used", ["B", "AB"])
+    assert [(line["variable"], line["cause"]) for line in (first, second)] == [("A", "kv/a: gone"), ("C", "kv/b: gone")]

@@ -14,11 +14,15 @@ from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.vaultenv import identity
 from vault_secrets_webhook.vaultenv.identity import obtain_token
+from vault_secrets_webhook.vaultenv.settings import SECRET_INIT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.transport import FakeTransport
+    from vault_secrets_webhook.vaultenv.settings import Server
+
+VAULT, BAO = SECRET_INIT.servers
 
 
 @pytest.fixture
@@ -30,9 +34,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def obtain(environ: dict[str, str]) -> tuple[str, FakeTransport]:
+def obtain(environ: dict[str, str], server: Server = VAULT) -> tuple[str, FakeTransport]:
     client, transport, _ = make_client([respond(200, auth())], token="")
-    return obtain_token(client, environ, Log()), transport
+    return obtain_token(client, environ, Log(), server), transport
 
 
 ORDER: list[tuple[str, dict[str, str], str]] = [
@@ -201,5 +205,45 @@ def test_login(folder: Path, environ: dict[str, str], path: str, fields: dict[st
 def test_unknown_method_is_refused_before_anything_is_sent(folder: Path) -> None:
     client, transport, _ = make_client([respond(200, auth())])
     with pytest.raises(ConfigurationError, match="VAULT_AUTH_METHOD 'ldap' is unknown"):
-        obtain_token(client, {"VAULT_AUTH_METHOD": "ldap"}, Log())
+        obtain_token(client, {"VAULT_AUTH_METHOD": "ldap"}, Log(), VAULT)
     assert transport.sent == []
+
+
+OF_BAO: list[tuple[str, dict[str, str], str]] = [
+    ("file", {"BAO_TOKEN_FILE": "FOLDER/file", "BAO_TOKEN": "t", "VAULT_TOKEN": "not-this"}, "of-file"),
+    ("variable", {"BAO_TOKEN": "t", "BAO_TOKEN_PATH": "FOLDER/path", "VAULT_TOKEN_FILE": "/gone"}, "t"),
+    ("path", {"BAO_TOKEN_PATH": "FOLDER/path", "VAULT_TOKEN": "not-this"}, "of-path"),
+    ("home", {"HOME": "FOLDER"}, "of-.bao-token"),
+    ("home with a token that may be Vault's", {"HOME": "FOLDER/other"}, TOKEN),
+    ("login asked for", {"BAO_TOKEN": "bao:login", "VAULT_TOKEN": "not-this"}, TOKEN),
+    ("login", {"VAULT_TOKEN": "not-this", "VAULT_ROLE": "not-this"}, TOKEN),
+]
+
+
+@pytest.mark.parametrize(("environ", "expected"), [row[1:] for row in OF_BAO], ids=[row[0] for row in OF_BAO])
+def test_tokens_for_openbao_are_its_own(folder: Path, environ: dict[str, str], expected: str) -> None:
+    (folder / ".bao-token").write_text("of-.bao-token\n")
+    (folder / "other").mkdir()
+    (folder / "other/.vault-token").write_text("not-this")
+    token, transport = obtain({name: text.replace("FOLDER", str(folder)) for name, text in environ.items()}, BAO)
+    assert token == expected
+    for request in transport.sent:
+        assert path_of(request) == "auth/kubernetes/login"
+        assert json.loads(request.body) == {"role": "default", "jwt": "of-sa"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"BAO_TOKEN_FILE": "/gone"}, "BAO_TOKEN_FILE: /gone cannot be read"),
+        ({"BAO_TOKEN": "a b"}, "BAO_TOKEN holds something"),
+        ({"BAO_AUTH_METHOD": "ldap"}, "BAO_AUTH_METHOD 'ldap' is unknown"),
+        ({"BAO_AUTH_METHOD": "aws-iam"}, "BAO_AUTH_METHOD aws-iam is not supported"),
+        ({"BAO_PATH": "auth/jwt"}, "BAO_PATH auth/jwt: leave auth/ out"),
+        ({"BAO_PATH": "a/../b"}, "BAO_PATH must not have"),
+        ({"BAO_JWT_FILE": "/gone"}, "BAO_JWT_FILE: /gone cannot be read"),
+    ],
+)
+def test_errors_of_openbao_name_its_variables(folder: Path, environ: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{words}"):
+        obtain(environ, BAO)

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.transport import make_client, path_of, respond
-from vault_secrets_webhook.inject.resolve import TransitSettings, make_plan
+from vault_secrets_webhook.inject.resolve import make_plan, render
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.vaultenv import inject
 from vault_secrets_webhook.vaultenv.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vault_secrets_webhook.inject.resolve import Plan
+
+
+def connect(environ: dict[str, str]) -> tuple[inject.Connection, Plan]:
+    """A connection that is to read one secret, and the plan that says so."""
+    plan = make_plan([("A", "vault:kv/a#k")])
+    return inject.Connection(plan, environ, Settings(environ).servers[0], Log()), plan
 
 
 @pytest.mark.parametrize("step", ["run_jobs", "explain_faults"])
@@ -24,9 +32,9 @@ def test_token_is_revoked_whatever_happens(monkeypatch: pytest.MonkeyPatch, step
 
     monkeypatch.setattr(inject, step, fail)
     client, transport, _ = make_client([respond(200, {"data": {"k": "v"}})])
-    settings = Settings({"VAULT_REVOKE_TOKEN": str(revokes)})
+    connection, _ = connect({"VAULT_REVOKE_TOKEN": str(revokes)})
     with pytest.raises(ZeroDivisionError):
-        inject.read_values(make_plan([("A", "vault:kv/a#k")]), client, TransitSettings(), settings, "", Log())
+        connection.read_values(client, "")
     asked = [path_of(request) for request in transport.sent]
     assert ("auth/token/revoke-self" in asked) is revokes
 
@@ -41,8 +49,6 @@ def test_look_ups_come_before_the_token_is_revoked(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(inject, "explain_faults", note("explain"))
     monkeypatch.setattr(inject, "revoke_token", note("revoke"))
     client, _, _ = make_client([respond(200, {"data": {"k": "v"}})])
-    settings = Settings({"VAULT_REVOKE_TOKEN": "true"})
-    plan = make_plan([("A", "vault:kv/a#k")])
-    rendered = inject.read_values(plan, client, TransitSettings(), settings, "", Log())
-    assert rendered is not None
+    connection, plan = connect({"VAULT_REVOKE_TOKEN": "true"})
+    rendered = render(plan, connection.read_values(client, ""))
     assert (rendered.values, steps) == ({"A": b"v"}, ["explain", "revoke"])

@@ -9,10 +9,10 @@ METHODS = {"jwt": "kubernetes", "kubernetes": "kubernetes"}
 LATER = frozenset(("aws-ec2", "aws-iam", "gcp-gce", "gcp-iam", "azure", "namespaced"))
 
 
-def check_method(method: str) -> str:
-    """Give the module of a method's name. Raises ConfigurationError for one that we do not have."""
+def check_method(method: str, name: str = "VAULT_AUTH_METHOD") -> str:
+    """Give the module of a method's name, which the variable `name` has. Raises ConfigurationError for one that we do not have."""
     if module := METHODS.get(method):
         return module
     if method in LATER:
-        raise ConfigurationError(f"VAULT_AUTH_METHOD {method} is not supported by this version; use kubernetes or jwt")
-    raise ConfigurationError(f"VAULT_AUTH_METHOD {method!r} is unknown; use kubernetes or jwt")
+        raise ConfigurationError(f"{name} {method} is not supported by this version; use kubernetes or jwt")
+    raise ConfigurationError(f"{name} {method!r} is unknown; use kubernetes or jwt")
