@@ -52,6 +52,7 @@ def webhook(
     kubeconfig = api_server.write_kubeconfig(folder / "kubeconfig", token=token)
     settings = {
         "VAULT_ADDR": openbao_tls.address,
+        "BAO_ADDR": openbao_tls.address,
         "LOG_LEVEL": "debug",
         "REGISTRY_CA_FILE": str(registry_authority.ca_file),
         "DEFAULT_IMAGE_PULL_SECRET": DEFAULT_PULL_SECRET,

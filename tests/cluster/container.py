@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 EXPANSION = re.compile(r"\$\$|\$\(([^)]*)\)")
 VAULT_ENV = "/vault/vault-env"
 VAULT_ENV_COMMAND = [sys.executable, "-m", "vault_secrets_webhook.vaultenv"]
+SECRET_INIT = re.compile(r"/(vault|bao)/secret-init")
+# The program goes by the name that it is called by.
+CALLED = "import sys; sys.argv[0] = {!r}; from vault_secrets_webhook.vaultenv.__main__ import main; main()"
 
 
 def run_container(api: ApiServer, pod: dict[str, Any], name: str = "app") -> subprocess.CompletedProcess[str]:
@@ -29,6 +32,8 @@ def run_container(api: ApiServer, pod: dict[str, Any], name: str = "app") -> sub
     command = [expand(word, environment) for word in (*container.get("command", []), *container.get("args", []))]
     if command[0] == VAULT_ENV:
         command = [*VAULT_ENV_COMMAND, *command[1:]]
+    elif SECRET_INIT.fullmatch(command[0]):
+        command = [sys.executable, "-c", CALLED.format(command[0]), *command[1:]]
     environment.setdefault("PATH", os.environ["PATH"])
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 

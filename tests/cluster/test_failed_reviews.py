@@ -15,7 +15,7 @@ from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.objects import NoCluster
+from vault_secrets_webhook.webhook.reviewers import review_pods
 from vault_secrets_webhook.webhook.server import Timing, running_server
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from tests.fakes.certificates import Pair
     from tests.servers.kubernetes import ApiServer
-    from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+    from vault_secrets_webhook.webhook.admission import AdmissionRequest
+    from vault_secrets_webhook.webhook.mutation import Mutation
 
 NAMESPACE = "failed-reviews"
 SPEC = {"containers": [{"name": "app", "image": "app"}]}
@@ -36,7 +37,7 @@ OUTCOMES: dict[str, Exception] = {
 }
 
 
-async def fail(pod: bytes, _: str) -> PodMutation:
+async def fail(pod: bytes, _: AdmissionRequest) -> Mutation:
     """Stand in for the mutation: the pod's name chooses the error."""
     raise next(error for name, error in OUTCOMES.items() if f'"name":"{name}"'.encode() in pod)
 
@@ -49,9 +50,7 @@ def serving(pair: Pair) -> Iterator[str]:
 
     async def serve() -> None:
         settings = make_settings(pair)
-        async with running_server(
-            settings, NoCluster(), log=Log("error"), timing=Timing(finish=1), mutate=fail
-        ) as server:
+        async with running_server(settings, [review_pods(fail)], log=Log("error"), timing=Timing(finish=1)) as server:
             known.update(url=server.url, loop=asyncio.get_running_loop())
             started.set()
             await ending.wait()

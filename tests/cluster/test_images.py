@@ -14,6 +14,7 @@ from images.tree import Tree
 from tests.cluster.conftest import DEFAULT_PULL_SECRET, SYSTEM
 from tests.cluster.container import find_container, run_container
 from tests.cluster.test_main_path import auth_mount
+from tests.cluster.webhook import Webhook
 from tests.conftest import report_missing
 from tests.fakes.certificates import Authority
 from tests.servers.errors import ServerMissing
@@ -247,6 +248,39 @@ def test_a_certificate_that_is_not_trusted(tenant: Tenant, archive: Path, strang
         status, pod = tenant.create_pod(spec, registry_skip_verify="true")
         assert status == 201, pod
         assert get_args(pod)[:2] == ["sh", "-c"]
+
+
+@pytest.fixture
+def mirrored(
+    tenant: Tenant, registry: Registry, private: Registry, registry_authority: Authority, tmp_path: Path
+) -> Iterator[Tenant]:
+    """The tenant of a webhook that looks for the images of the open registry in the private one first, below `hub`."""
+    token = tenant.api.request_token(SYSTEM, "webhook")
+    kubeconfig = tenant.api.write_kubeconfig(tmp_path / "kubeconfig", token=token)
+    settings = {
+        "VAULT_ADDR": tenant.bao.address,
+        "REGISTRY_CA_FILE": str(registry_authority.ca_file),
+        "REGISTRY_MIRRORS": f"{registry.address}={private.address}/hub",
+    }
+    with Webhook(tmp_path, kubeconfig, settings) as webhook:
+        tenant.api.unregister_webhook(tenant.namespace)
+        url, name = f"{webhook.url}/pods", tenant.namespace
+        tenant.api.register_pod_webhook(url, webhook.ca_bundle, name=name, namespace=name)
+        yield tenant._replace(webhook=webhook)
+
+
+def test_a_mirror_is_asked_first(mirrored: Tenant, registry: Registry, private: Registry, folder: Path) -> None:
+    registry.push(write_image(folder, "amd64", ["/bin/registry"], []), "team/mirrored:1")
+    private.push(write_image(folder, "amd64", ["/bin/mirror"], []), "hub/team/mirrored:1")
+    create_pull_secret(mirrored, private, mirrored.namespace, "right")
+    spec = describe(mirrored, f"{registry.address}/team/mirrored:1")
+    before = len(registry.requests)
+    assert get_args(create(mirrored, {**spec, "imagePullSecrets": [{"name": "right"}]})) == ["/bin/mirror"]
+    assert len(registry.requests) == before
+    assert get_args(create(mirrored, spec)) == ["/bin/registry"]  # without credentials for the mirror
+    message = refuse(mirrored, describe(mirrored, f"{registry.address}/team/mirrored:2"))
+    assert "the registry has no such image (404)" in message
+    assert f"mirror {private.address}: without credentials: the registry wants other credentials (401" in message
 
 
 @pytest.fixture

@@ -188,6 +188,31 @@ def test_imports_of_a_template(text: str, more: list[str], places: dict[str, str
     assert sorted(imported) == sorted(expected)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, PASS_THROUGH),
+        ({"A": "bao:kv/a#k", "BAO_TOKEN": "t", "BAO_ADDR": "HTTP"}, PASS_THROUGH + ONE_SECRET),
+        (
+            {"A": "${bao:kv/a#k}${vault:kv/a#k}"}
+            | {
+                f"{prefix}_{name}": value
+                for prefix in ("BAO", "VAULT")
+                for name, value in (("TOKEN", "t"), ("ADDR", "HTTP"))
+            },
+            PASS_THROUGH + ONE_SECRET,
+        ),
+    ],
+    ids=["pass-through", "OpenBao", "both"],
+)
+def test_secret_init_needs_nothing_more(given: dict[str, str], expected: list[str], places: dict[str, str]) -> None:
+    environ = {name: places.get(value, value) for name, value in given.items()}
+    script = SCRIPT.replace("import sys;", "import sys; sys.argv[0] = '/vault/secret-init';", 1)
+    list_imports(sys.executable, script, environ)
+    imported = list_imports(sys.executable, script, environ) - list_imports(sys.executable, "pass", {})
+    assert sorted(imported) == sorted(expected)
+
+
 @pytest.mark.parametrize("given", [row[1] for row in STARTS if len(row[2]) == len(PASS_THROUGH)])
 def test_pass_through_imports_nothing_of_the_vault_half(given: dict[str, str]) -> None:
     """What the exact lists say already, in words: no HTTP, no JSON, no sockets, no third party."""

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.gotemplate.functionsets import IMPURE
 from vault_secrets_webhook.gotemplate.sprig import MODULES
-from vault_secrets_webhook.webhook.annotations import TABLE
+from vault_secrets_webhook.webhook.annotation_table import FAMILIES, NEW_PREFIX, TABLE, Annotation
+from vault_secrets_webhook.webhook.metrics import Metrics
 from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-DOCUMENTS = (REFERENCE / "webhook.md", REFERENCE / "templates.md")
+DOCUMENTS = (
+    REFERENCE / "webhook.md",
+    REFERENCE / "annotations.md",
+    REFERENCE / "templates.md",
+    REFERENCE / "metrics.md",
+)
 PLACE = re.compile(r"(<!-- (\w+): [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -35,11 +41,44 @@ def render_ignored() -> str:
 
 def render_annotations() -> str:
     """Write a row for each annotation, in the order of their table."""
-    rows = (
-        (code(row.suffix), code(row.variable), code(row.default), row.help if row.supported else f"not yet: {row.help}")
-        for row in TABLE
-    )
-    return render_table(("annotation", "variable of the default", "default", ""), rows)
+    return render_table(("annotation", "of the second family", ""), map(describe_annotation, TABLE))
+
+
+def describe_annotation(row: Annotation) -> tuple[str, ...]:
+    provider = f" (provider {row.provider} only)" if row.provider else ""
+    new = name_suffix(row, row.provider or "vault")
+    return code(row.suffix), code(new if new != row.suffix else ""), row.help + provider
+
+
+def name_suffix(row: Annotation, provider: str) -> str:
+    keys = FAMILIES[provider].keys
+    return next((key.removeprefix(NEW_PREFIX) for key, found in keys.items() if found is row), row.suffix)
+
+
+def render_defaults() -> str:
+    """Write a row for each default: the variables that hold it in each family."""
+    rows = []
+    for row in TABLE:
+        cells = [describe_default(row, provider) for provider in FAMILIES]
+        if any(cells):
+            rows.append(
+                (code(row.suffix or row.new), *cells[:3]) if not row.provider else (code(row.new), "", "", cells[3])
+            )
+    return render_table(("annotation", "first family", "provider `vault` (or `aws`)", "provider `bao`"), rows)
+
+
+def describe_default(row: Annotation, provider: str) -> str:
+    for setting in FAMILIES[provider].settings:
+        if setting.row is row and (setting.variables or setting.default):
+            names = ", ".join(map(code, setting.variables))
+            return " = ".join(filter(None, (names, code(setting.default))))
+    return ""
+
+
+def render_metrics() -> str:
+    """Write a row for each metric."""
+    rows = ((code(row.name), row.kind, " ".join(map(code, row.labels)), row.help) for row in sorted(Metrics().rows))
+    return render_table(("metric", "kind", "labels", ""), rows)
 
 
 def render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -70,8 +109,10 @@ TABLES = {
     "settings": render_settings,
     "ignored": render_ignored,
     "annotations": render_annotations,
+    "defaults": render_defaults,
     "sprig": render_sprig,
     "impure": render_impure,
+    "metrics": render_metrics,
 }
 
 

@@ -14,13 +14,16 @@ from tests.docs.generate import PLACE, TABLES, render
 from vault_secrets_webhook.cli import main
 from vault_secrets_webhook.inject.reference import Reference, has_reference, parse
 from vault_secrets_webhook.inject.template import parse_template
-from vault_secrets_webhook.vaultenv.environ import CONNECTION_NAMES, OWN_NAMES
+from vault_secrets_webhook.vaultenv.environ import withheld_names
+from vault_secrets_webhook.vaultenv.settings import SECRET_INIT, VAULT_ENV
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 VARIABLE = re.compile(r"\b(?:VAULT|KUBERNETES)_[A-Z_]+[A-Z]\b")
+# In a source, where VAULT_ or BAO_ comes from elsewhere.
+BEHIND_PREFIX = re.compile(r'(?:self\.read\(|[(.] ?prefix \+ |, prefix \+ )"([A-Z_]+)"')
 
 
 def test_tables_are_up_to_date() -> None:
@@ -48,9 +51,12 @@ def make_anchor(heading: str) -> str:
 
 def test_every_variable_of_vault_env_is_documented() -> None:
     text = (ROOT / "docs" / "reference" / "vault-env.md").read_text()
-    names = {name.decode() for name in CONNECTION_NAMES | OWN_NAMES}
+    names = {name.decode() for name in withheld_names((), VAULT_ENV, ())} | set(SECRET_INIT.steering)
     for source in [*ROOT.glob("src/*/vaultenv/*.py"), *ROOT.glob("src/*/vault/**/*.py")]:
         names.update(VARIABLE.findall(source.read_text()))
+        names.update(f"VAULT_{name}" for name in BEHIND_PREFIX.findall(source.read_text()))
+    names.remove("VAULT_ENV")  # which is no variable, but what the program is called
+    assert "VAULT_DISABLE_REDIRECTS" in names
     assert sorted(name for name in names if f"`{name}`" not in text) == []
 
 

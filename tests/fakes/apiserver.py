@@ -18,9 +18,11 @@ HTML = b"<html><body>Welcome to the proxy</body></html>"
 class Asked(NamedTuple):
     """A request that came in. `peer` is the client's certificate as `getpeercert` gives it, None without."""
 
+    method: str
     path: str
     headers: Mapping[str, str]
     peer: object
+    body: bytes
 
 
 class Given(NamedTuple):
@@ -46,7 +48,9 @@ class FakeApiServer:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
         assert transport is not None
-        asked = Asked(request.raw_path, request.headers, transport.get_extra_info("peercert"))
+        body = await request.read()
+        peer = transport.get_extra_info("peercert")
+        asked = Asked(request.method, request.raw_path, request.headers, peer, body)
         self.asked.append(asked)
         given = self.choose(asked) if self.choose else self.next_answer()
         if given.hangs:

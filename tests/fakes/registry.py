@@ -27,11 +27,19 @@ DIGEST_HEADER = "Docker-Content-Digest"
 
 
 class FakeImages:
-    """Knows what images start: name -> `entrypoint` and `cmd`, or `error`. `asked` are the questions."""
+    """Knows what images start: name -> `entrypoint` and `cmd`, or `error`. `asked` are the questions.
+
+    It is an `ImageLookup` and an `ImageReview`; `reviews` counts how often it was begun with an object.
+    """
 
     def __init__(self, images: Mapping[str, Mapping[str, Any]]) -> None:
         self.images = images
         self.asked: list[ImageQuestion] = []
+        self.reviews = 0
+
+    def for_review(self) -> FakeImages:
+        self.reviews += 1
+        return self
 
     async def find_start(self, question: ImageQuestion) -> ImageStart:
         self.asked.append(question)
@@ -49,16 +57,18 @@ class Stored(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer that a test puts in the place of the registry's own. `hangs` never gives it."""
+    """An answer that a test puts in the place of the registry's own. `hangs` never gives it, `breaks` half of it."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}
     hangs: bool = False
+    breaks: bool = False
 
 
 class FakeRegistry:
-    """Keeps images in memory. `asked` are the requests: method, path, and the header field that lets in.
+    """Keeps images in memory. `asked` are the requests: method, path, and the header field that lets in; `namespaces`
+    is which registry each was meant for, where a mirror was told.
 
     `users` map a user to the password that lets him pull; `login` is how that is asked for: `basic` or `bearer`, with
     an empty one everybody may. `intercept` may give another answer. `tokens` counts the access tokens given.
@@ -72,6 +82,7 @@ class FakeRegistry:
         self.asked: list[tuple[str, str, str]] = []
         self.intercept: Callable[[str, str], Reply | None] = lambda _method, _path: None
         self.valid: set[str] = set()
+        self.namespaces: list[str] = []
         self.queries: list[dict[str, str]] = []
         self.address = ""
         self.scheme = "http"
@@ -98,6 +109,7 @@ class FakeRegistry:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         authorization = request.headers.get("Authorization", "")
         self.asked.append((request.method, request.path, authorization))
+        self.namespaces.append(request.query.get("ns", ""))
         reply = self.intercept(request.method, request.path)
         if reply is None:
             form = await request.post() if request.method == "POST" else {}
@@ -105,6 +117,8 @@ class FakeRegistry:
             reply = self.grant(authorization, query) if request.path == "/token" else self.find(request, authorization)
         if reply.hangs:
             await self.ending.wait()
+        if reply.breaks:
+            return await break_off(request, reply)
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     def grant(self, authorization: str, query: dict[str, str]) -> Reply:
@@ -140,6 +154,18 @@ class FakeRegistry:
             return {"WWW-Authenticate": 'Basic realm="fake"'}
         realm = f"{self.scheme}://{self.address}/token"
         return {"WWW-Authenticate": f'Bearer realm="{realm}",service="fake",scope="repository:other:push"'}
+
+
+async def break_off(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """Send half of an answer, and hang up."""
+    response = web.StreamResponse(
+        status=reply.status, headers={**reply.headers, "Content-Length": str(len(reply.body))}
+    )
+    await response.prepare(request)
+    await response.write(reply.body[: len(reply.body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,8 @@
     objects.yaml    (optional) `secrets` and `configMaps` of the namespace: name -> key -> text
     images.yaml     (optional) name of an image -> `entrypoint` and `cmd`, or `error`; without it no image is looked into
     expected.yaml   what comes out: either `refused` with code, reason and message,
-                    or `reason`, `injected`, `warnings`, the `patch`, and the `mutated` pod when there is a patch
+                    or `reason`, `injected`, `warnings`, the `patch`, and the `mutated` pod when there is a patch;
+                    `configMaps` are those that were made
 
 `UPDATE_GOLDEN=1 pytest tests/golden` writes `expected.yaml` anew; look at the difference before you commit it.
 """
@@ -68,6 +69,8 @@ def run_case(case: Path) -> dict[str, Any]:
     answer: dict[str, Any] = msgspec.to_builtins(mutation)
     if not answer["unread"]:
         del answer["unread"]
+    if cluster.written:
+        answer["configMaps"] = [{"namespace": namespace, **one._asdict()} for namespace, one in cluster.written]
     if not mutation.patch:
         return answer
     mutated = apply(pod, mutation)

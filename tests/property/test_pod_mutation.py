@@ -1,4 +1,4 @@
-"""Any pod, however vault-env is delivered: the patch applies, a second pass changes nothing, the rest survives, and only Refused is raised."""
+"""Any pod, whatever starts its containers and however that is delivered: the patch applies, a second pass changes nothing, the rest survives, and only Refused is raised."""
 
 from __future__ import annotations
 
@@ -12,27 +12,39 @@ from hypothesis import strategies as st
 
 from tests.fakes.cluster import FakeCluster, apply, mutate
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.annotations import INJECTED, PREFIX, TABLE
-from vault_secrets_webhook.webhook.mutate.container import EXECUTABLES, RESERVED
-from vault_secrets_webhook.webhook.mutate.environment import NAMES
+from vault_secrets_webhook.webhook.annotation_table import TABLE
+from vault_secrets_webhook.webhook.annotations import INJECTED, NEW_PREFIX, PREFIX
+from vault_secrets_webhook.webhook.mutate.container import RESERVED
+from vault_secrets_webhook.webhook.mutate.environment import VARIABLES
+from vault_secrets_webhook.webhook.mutate.flavour import EXECUTABLES, FLAVOURS, Flavour
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
 from vault_secrets_webhook.webhook.mutate.volume import normalize_path
 
 EXE = "/vault/vault-env"
+NAMES = frozenset().union(*(one.names for one in VARIABLES.values()))
 SOURCE = "/usr/local/bin/vault-env"
 COPYING = ["sh", "-c", f"cp {SOURCE} /vault/"]
+COPYING_OTHER = ["sh", "-c", "cp /usr/local/bin/secret-init /bao/"]
 OUR_IMAGE = "vault-env:1"
-MEDIA, WAYS = ["Memory", "Disk", "Image"], ["shell", "self"]
+MEDIA, WAYS = ["Memory", "Disk", "Image", "Auto"], ["shell", "self"]
 environs = st.sampled_from(
     [
-        {"VAULT_ENV_IMAGE": OUR_IMAGE, "VAULT_ENV_VOLUME_MEDIUM": medium, "VAULT_ENV_COPY": way}
+        {
+            "VAULT_ENV_IMAGE": OUR_IMAGE,
+            "SECRET_INIT_IMAGE": OUR_IMAGE,
+            "VAULT_ENV_VOLUME_MEDIUM": medium,
+            "VAULT_ENV_COPY": way,
+            "PROVIDER": provider,
+        }
         for medium in MEDIA
         for way in WAYS
+        for provider in FLAVOURS
     ]
 )
 CLUSTER = FakeCluster(
     secrets={"refs": {"a": b"vault:a#b", "b": b"x"}, "plain": {"a": b"x"}},
-    config_maps={"refs": {"a": "${vault:a#b}"}, "plain": {"a": "x"}},
+    config_maps={"refs": {"a": "${vault:a#b}", "b": "bao:a#b"}, "plain": {"a": "x"}},
+    version=(1, 35),
 )
 object_names = st.sampled_from(["refs", "plain", "absent"])
 
@@ -48,17 +60,27 @@ texts = st.sampled_from(
         "vault:$(X)",
         "$(A)",
         "bao:a#b",
+        "x ${bao:a#b} y",
+        "arn:aws:ssm:eu-west-1:1:parameter/x",
     ]
 )
-names = st.sampled_from(["A", "B", "VAULT_ADDR", "VAULT_LOG_LEVEL", "VAULT_ROLE", "VAULT_TOKEN"])
+names = st.sampled_from(["A", "B", "VAULT_ADDR", "VAULT_LOG_LEVEL", "BAO_ROLE", "SECRET_INIT_LOG_LEVEL", "VAULT_TOKEN"])
 unknown = st.dictionaries(
     st.sampled_from(["futureA", "futureB", "x/y~z"]),
     st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), st.lists, max_leaves=4),
     max_size=2,
 )
-words = st.sampled_from(["app", "sh", "-c", "$(X)", f"cp {SOURCE} /vault/", EXE, "copy", "--", "-h"])
+words = st.sampled_from(
+    ["app", "sh", "-c", "$(X)", f"cp {SOURCE} /vault/", EXE, "/bao/secret-init", "copy", "--", "-h"]
+)
 commands = st.lists(words, min_size=1, max_size=3) | st.sampled_from(
-    [COPYING, [SOURCE, "copy", "/vault/"], [SOURCE, "copy", "/vault/", "/vault/x"], [SOURCE, "copy", "/other/"]]
+    [
+        COPYING,
+        COPYING_OTHER,
+        [SOURCE, "copy", "/vault/"],
+        [SOURCE, "copy", "/vault/", "/vault/x"],
+        [SOURCE, "copy", "/other/"],
+    ]
 )
 
 
@@ -77,16 +99,17 @@ variables = part(
 mounts = part(
     {"name": st.sampled_from(["vault-env", "vault-tls", "data"])},
     mountPath=st.sampled_from(
-        ["/data", "/vault/x", "/vault/x.json", "/vault/secrets", "/vault/tls/", "/vaults", "/vault-env/x", "/vault"]
+        ["/data", "/vault/x", "/vault/x.json", "/vault/secrets", "/vault/tls/", "/vaults", "/vault", "/bao/x", "/bao"]
     ),
     subPath=st.sampled_from(["", "x"]),
 )
 handlers = part({}, exec=part({}, command=commands))
 containers = part(
     {
-        "name": st.sampled_from(["app", "sidecar", "copy-vault-env", "a/b"]),
+        "name": st.sampled_from(["app", "sidecar", "copy-vault-env", "copy-secret-init", "a/b"]),
         "command": commands,
-        "env": st.lists(variables, min_size=1, max_size=4) | st.just([{"name": "A", "value": "vault:a#b"}]),
+        "env": st.lists(variables, min_size=1, max_size=4)
+        | st.just([{"name": "A", "value": "vault:a#b"}, {"name": "B", "value": "bao:a#b"}]),
     },
     args=commands,
     envFrom=st.lists(part({}, secretRef=selectors, configMapRef=selectors), max_size=2),
@@ -96,7 +119,7 @@ containers = part(
     lifecycle=part({}, preStop=handlers),
 )
 volumes = part(
-    {"name": st.sampled_from(["vault-env", "vault-tls", "vault-env-tls", "data"])},
+    {"name": st.sampled_from(["vault-env", "secret-init", "vault-tls", "bao-tls", "vault-env-tls", "data"])},
     image=part({}, reference=st.sampled_from([OUR_IMAGE, "other"])),
 )
 pod_annotations = st.dictionaries(
@@ -108,6 +131,13 @@ pod_annotations = st.dictionaries(
     optional={
         PREFIX + "vault-env-from-path": st.just("secret/data/a"),
         PREFIX + "vault-tls-secret": st.just("vault-ca"),
+        NEW_PREFIX + "bao-tls-secret": st.just("vault-ca"),
+        NEW_PREFIX + "provider": st.sampled_from(["vault", "bao", "aws"]),
+        PREFIX + "skip-containers": st.sampled_from(["app", "sidecar,nobody"]),
+        PREFIX + "vault-agent": st.just("true"),
+        PREFIX + "vault-agent-configmap": st.just("agent"),
+        PREFIX + "vault-ct-configmap": st.just("templates"),
+        PREFIX + "vault-ct-once": st.just("true"),
         PREFIX + "token-auth-mount": st.just("data:token"),
         PREFIX + "mutate-probes": st.just("true"),
         PREFIX + "vault-env-image": st.sampled_from([OUR_IMAGE, "other"]),
@@ -181,30 +211,33 @@ def test_a_wrapped_container_finds_the_executable(pod: Any, environ: dict[str, s
 
 
 def finds_executable(pod: Any, container: Any) -> bool:
-    """Tell whether `/vault/vault-env` is there when the container starts: in the image, or copied before."""
-    mount = find_mount(container)
+    """Tell whether the executable is there when the container starts: in the image, or copied before."""
+    flavour = next(one for one in FLAVOURS.values() if [one.executable] == container["command"])
+    mount = find_mount(container, flavour)
     volume = next(one for one in pod["spec"]["volumes"] if one["name"] == mount["name"])
     image = volume.get("image")
     if image and mount.get("subPath"):
         needed = {normalize_path(one.get("mountPath") or "") for one in container["volumeMounts"]}
-        assert {path for path in needed if path.startswith("/vault/")} <= {"/vault/tls", "/vault/secrets"}
+        below = {path.removeprefix(flavour.folder) for path in needed if path.startswith(flavour.folder + "/")}
+        assert below <= {"/tls", "/secrets"}
         return bool(image["reference"] == OUR_IMAGE and mount["subPath"] == "usr/local/bin" and mount["readOnly"])
     init_containers = pod["spec"].get("initContainers") or []
     turn = next((index for index, one in enumerate(init_containers) if one is container), len(init_containers))
     return not mount.get("subPath") and any(
-        copies_executable(one["command"]) and find_mount(one).get("name") == volume["name"]
+        copies_executable(one["command"], flavour) and find_mount(one, flavour).get("name") == volume["name"]
         for one in init_containers[:turn]
     )
 
 
-def copies_executable(command: list[str]) -> bool:
-    return command[:3] == [SOURCE, "copy", "/vault/"] or " ".join(command).startswith(" ".join(COPYING))
+def copies_executable(command: list[str], flavour: Flavour) -> bool:
+    source, target = f"/usr/local/bin/{flavour.name}", flavour.folder + "/"
+    return command[:3] == [source, "copy", target] or " ".join(command).startswith(f"sh -c cp {source} {target}")
 
 
-def find_mount(container: Any) -> Any:
-    """Give what the container has at `/vault`, empty when there is nothing."""
+def find_mount(container: Any, flavour: Flavour) -> Any:
+    """Give what the container has in the flavour's folder, empty when there is nothing."""
     mounts = container.get("volumeMounts") or ()
-    return next((one for one in mounts if normalize_path(one.get("mountPath") or "") == "/vault"), {})
+    return next((one for one in mounts if normalize_path(one.get("mountPath") or "") == flavour.folder), {})
 
 
 def strip(result: Any, pod: Any) -> Any:
@@ -220,7 +253,7 @@ def strip(result: Any, pod: Any) -> Any:
         restore(new, old, "env", [one for one in env if one["name"] not in NAMES])
         restore(new, old, "volumeMounts", (new.get("volumeMounts") or [])[: len(old.get("volumeMounts") or [])])
         if new["command"] != old["command"]:
-            assert new["command"] == [EXE]
+            assert new["command"][0] in EXECUTABLES
             protection = ["--"] if old["command"][0] in RESERVED else []
             assert new["args"] == [*protection, *old["command"], *(old.get("args") or [])]
         for key in ("command", "args", "livenessProbe", "lifecycle"):
@@ -269,13 +302,31 @@ def test_every_reference_is_wrapped_once(pod: Any, environ: dict[str, str]) -> N
         mutation = mutate(pod, CLUSTER, environ)
         result = apply(pod, mutation)
         old_ones = every_container(pod)
+        schemes = find_schemes(pod, environ)
         for new, old in zip(every_container(result)[-len(old_ones) :], old_ones, strict=True):
             executables = [word for word in [*new["command"], *(new.get("args") or ())] if word in EXECUTABLES]
-            refers = any((variable.get("value") or "").startswith("vault:") for variable in old["env"])
-            if refers and old["command"][0] not in {"sh", SOURCE}:  # the copying ones start with these
+            refers = any((variable.get("value") or "").startswith(schemes) for variable in old["env"])
+            # The copying ones start with these.
+            if refers and old["command"][0] not in {"sh", SOURCE} and is_included(old["name"], pod):
                 assert executables
             if new["command"] != old["command"]:
                 assert old["command"][0] not in EXECUTABLES
+
+
+def read_annotation(pod: Any, key: str) -> str:
+    return str(((pod.get("metadata") or {}).get("annotations") or {}).get(key, ""))
+
+
+def find_schemes(pod: Any, environ: dict[str, str]) -> tuple[str, ...]:
+    """Give how references to the pod's provider begin."""
+    provider = read_annotation(pod, NEW_PREFIX + "provider") or environ.get("PROVIDER", "")
+    return {"bao": ("bao:",), "aws": ("arn:aws:ssm:",)}.get(provider, ("vault:",))
+
+
+def is_included(name: str, pod: Any) -> bool:
+    only = read_annotation(pod, PREFIX + "containers")
+    skipped = read_annotation(pod, PREFIX + "skip-containers")
+    return name not in skipped.split(",") and (not only or name in only.split(","))
 
 
 def is_non_root(pod: Any, one: Any) -> bool:

@@ -46,26 +46,39 @@ class Registry(RegistryApi):
     """
 
     def __init__(
-        self, *, host: str = "127.0.0.1", password: tuple[str, str] | None = None, tls: Authority | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        password: tuple[str, str] | None = None,
+        tls: Authority | None = None,
+        mirror_of: str = "",
     ) -> None:
         """Start the server and wait until it answers. Raises `ServerMissing`, `ServerFailedError`.
 
         `host` is the address that it listens at; `password` is the only user with the password that all requests need;
-        `tls` issues its certificate, for `host`.
+        `tls` issues its certificate, for `host`; `mirror_of` is the URL of the registry that it gets images from.
         """
         executable = find_registry()
         self._folder = Path(tempfile.mkdtemp(prefix="registry-"))
         try:
-            start_on_free_port(lambda port: self._start(executable, f"{host}:{port}", password, tls))
+            start_on_free_port(lambda port: self._start(executable, f"{host}:{port}", password, tls, mirror_of))
         except BaseException:
             self.stop()
             raise
 
     def _start(
-        self, executable: Path, address: str, password: tuple[str, str] | None, authority: Authority | None
+        self,
+        executable: Path,
+        address: str,
+        password: tuple[str, str] | None,
+        authority: Authority | None,
+        mirror_of: str,
     ) -> None:
         config = self._folder / "config.json"  # which is YAML
-        config.write_text(json.dumps(_describe(self._folder, address, password, authority)))
+        described = _describe(self._folder, address, password, authority)
+        if mirror_of:
+            described["proxy"] = {"remoteurl": mirror_of}
+        config.write_text(json.dumps(described))
         # No REGISTRY_* variable of this environment reaches it, which would win over the configuration.
         environ = {"PATH": os.defpath, "HOME": str(self._folder)}
         self._process = ServerProcess(

@@ -22,12 +22,14 @@ from vault_secrets_webhook.manifest.workload import describe, find_metadata, fin
 from vault_secrets_webhook.manifest.yamltext import write_yaml
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.objects import open_lookup
+from vault_secrets_webhook.webhook.kube.objects import open_cluster
+from vault_secrets_webhook.webhook.kube.pod_cluster import open_pod_cluster
 from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
 from vault_secrets_webhook.webhook.mutate.spec import decode_pod
 from vault_secrets_webhook.webhook.registry.images import open_images
 
 from .input import InputLookup
+from .made import MadeObjects
 from .options import add_settings, read_settings
 from .oversight import find_kept_references, find_misplaced_annotations, list_taken
 
@@ -53,7 +55,21 @@ STDIN = "-"
 NEXT_FAULT = re.compile(r"\n(?! )")  # of one refusal; lines that are indented belong to the fault above
 FAILED = 1
 # What only a server has use for.
-SERVING = frozenset(("LISTEN_ADDRESS", "TELEMETRY_LISTEN_ADDRESS", "TLS_CERT_FILE", "TLS_PRIVATE_KEY_FILE"))
+SERVING = frozenset(
+    (
+        "CERTIFICATE_AUTHORITY_LIFETIME",
+        "CERTIFICATE_KEEP_AUTHORITIES",
+        "CERTIFICATE_LIFETIME",
+        "CERTIFICATE_NAMES",
+        "CERTIFICATE_SECRET",
+        "CERTIFICATE_SERVICE",
+        "CERTIFICATE_WEBHOOK_CONFIGURATION",
+        "LISTEN_ADDRESS",
+        "TELEMETRY_LISTEN_ADDRESS",
+        "TLS_CERT_FILE",
+        "TLS_PRIVATE_KEY_FILE",
+    )
+)
 
 
 class Change(NamedTuple):
@@ -65,16 +81,18 @@ class Change(NamedTuple):
 
 
 class Lookups(NamedTuple):
-    """What mutations may ask; without a cluster nobody is asked about images."""
+    """What mutations may ask; without a cluster nobody is asked about images, and the server's version is not known."""
 
     objects: ObjectLookup
     images: ImageLookup | None
+    made: MadeObjects
 
 
 class Outcome:
     """What became of the input: `faults` and `warnings` are lines for standard error.
 
-    `others` are the objects without a pod, `taken` is what the pods have as variables of Secrets and ConfigMaps.
+    `others` are the objects without a pod, `taken` is what the pods have as variables of Secrets and ConfigMaps, `made`
+    the objects that the webhook would make in the cluster.
     """
 
     def __init__(self) -> None:
@@ -83,6 +101,7 @@ class Outcome:
         self.others: list[Object] = []
         self.taken: set[Taken] = set()
         self.changes: list[Change] = []
+        self.made: list[JSON] = []
         self.faults: list[str] = []
         self.warnings: list[str] = []
 
@@ -116,13 +135,14 @@ def run(options: argparse.Namespace) -> int:
         return FAILED
     write = WRITERS[options.output]
     if options.diff:
-        text = show_differences(outcome.changes, write)
+        text = show_differences(outcome, write)
         text = colour_difference(text) if shows_colours(sys.stdout) else text
     elif options.patch:
         text = join_documents([write(show_patch(change)) for change in outcome.changes], options.output)
     else:
         changed = {id(change.object.document) for change in outcome.changes}
         parts = [show_document(one, options.output, is_changed=id(one) in changed) for one in outcome.documents]
+        parts += map(write, outcome.made)
         text = join_documents([part for part in parts if part], options.output)
     sys.stdout.write(text)
     return 0
@@ -150,10 +170,12 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
     """Mutate all objects in place. What goes wrong becomes a fault of the outcome."""
     log = Log("error")
     async with contextlib.AsyncExitStack() as stack:
-        cluster, images = None, None
+        cluster, images, versions = None, None, None
         if asks_cluster:
-            cluster = await stack.enter_async_context(open_lookup(settings, log))
+            opened = await stack.enter_async_context(open_cluster(settings, log))
+            cluster, versions = opened.lookup, open_pod_cluster(opened, log)
             images = await stack.enter_async_context(open_images(settings, cluster, lambda *_: None))
+        made = MadeObjects(versions)
         try:
             lookup = InputLookup(outcome.objects, namespace, outcome.warnings.append, cluster)
         except InvalidManifest as error:
@@ -161,7 +183,7 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
             return
         for one in outcome.objects:
             try:
-                await mutate_object(one, one.namespace or namespace, settings, Lookups(lookup, images), outcome)
+                await mutate_object(one, one.namespace or namespace, settings, Lookups(lookup, images, made), outcome)
             except InvalidManifest as error:
                 outcome.faults.append(str(error))
             except Refused as error:
@@ -169,6 +191,7 @@ async def mutate_objects(outcome: Outcome, namespace: str, settings: Settings, *
             except KubernetesError as error:
                 outcome.faults.append(f"{one.place()}: {error}")
                 return
+        outcome.made = made.objects
     for one in outcome.others:
         if sentence := find_kept_references(one, one.namespace or namespace, outcome.taken):
             outcome.warnings.append(f"{one.place()}: {sentence}")
@@ -183,7 +206,7 @@ async def mutate_object(one: Object, namespace: str, settings: Settings, lookups
     check_texts(one, template)
     pod = msgspec.json.encode({**template.value, "apiVersion": "v1", "kind": "Pod"})
     outcome.taken.update(list_taken(decode_pod(pod), namespace))
-    mutation = await mutate_pod(pod, namespace, settings, lookups.objects, lookups.images)
+    mutation = await mutate_pod(pod, namespace, settings, lookups.objects, lookups.images, cluster=lookups.made)
     warnings = [*find_misplaced_annotations(one), *mutation.warnings]
     outcome.warnings += [f"{one.place()}: {warning}" for warning in warnings]
     if mutation.patch:
@@ -208,10 +231,12 @@ def check_texts(one: Object, template: Template) -> None:
         raise InvalidManifest(f"{one.place()}: {'; '.join(wrong)}")
 
 
-def show_differences(changes: Sequence[Change], write: Callable[[JSON], str]) -> str:
-    return "".join(
-        write_difference(write(change.before), write(change.object.value), change.object.place()) for change in changes
-    )
+def show_differences(outcome: Outcome, write: Callable[[JSON], str]) -> str:
+    changed = [
+        write_difference(write(change.before), write(change.object.value), change.object.place())
+        for change in outcome.changes
+    ]
+    return "".join([*changed, *(write_difference("", write(one), "an agent's ConfigMap") for one in outcome.made)])
 
 
 def show_patch(change: Change) -> JSON:

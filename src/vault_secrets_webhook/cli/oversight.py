@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vault_secrets_webhook.inject.reference import has_reference
+from vault_secrets_webhook.inject.reference import BAO_SCHEME, SCHEME, has_reference
 from vault_secrets_webhook.manifest.workload import TEMPLATES, find_metadata, list_levels
-from vault_secrets_webhook.webhook.annotations import PREFIX
+from vault_secrets_webhook.webhook.annotations import NEW_PREFIX, PREFIX
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.mutate.sources import list_sources
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.manifest.yamltext import JSON
     from vault_secrets_webhook.webhook.mutate.spec import Pod
 
+SCHEMES = SCHEME, BAO_SCHEME
+VALUES = "and values are put in by the webhook, if it is asked about the object"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the whole object once more
 
 
@@ -56,7 +58,7 @@ def find_misplaced_annotations(one: Object) -> list[str]:
         f" it belongs into {place}"
         for depth, level in enumerate(levels[:-1])
         for key in find_metadata(one, level, "annotations", path[:depth])
-        if key.startswith(PREFIX) and key not in meant
+        if key.startswith((PREFIX, NEW_PREFIX)) and key not in meant
     ]
 
 
@@ -66,18 +68,18 @@ def find_kept_references(one: Object, namespace: str, taken: Collection[Taken]) 
     `namespace` is the object's. References in what a container takes as variables are found by vault-env.
     """
     if is_source(one):
-        keys = [key for key, text in list_data(one) if has_reference(text)]
+        keys = [key for key, text in list_data(one) if has_reference(text, SCHEMES)]
         left = [key for key in keys if not is_taken(Taken(one.kind, namespace, one.name, key), taken)]
-        return describe_kept([f"data.{key}" for key in left], "no container of the input takes it as a variable")
-    kept = [place for place, text in list_texts(one.value) if has_reference(text)]
-    return describe_kept(kept, f"there are none that it knows in a {one.kind}")
+        return describe_kept([f"data.{key}" for key in left], f"no container of the input takes it, {VALUES}")
+    kept = [place for place, text in list_texts(one.value) if has_reference(text, SCHEMES)]
+    return describe_kept(kept, f"a {one.kind} has no pod that is known here, {VALUES}")
 
 
 def describe_kept(places: list[str], reason: str) -> str:
     if not places:
         return ""
     others = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-    return f"{places[0]}{others} holds a reference, which stays: this version gives secrets to pods, and {reason}"
+    return f"{places[0]}{others} holds a reference, which stays: {reason}"
 
 
 def is_source(one: Object) -> bool:

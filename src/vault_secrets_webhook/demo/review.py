@@ -13,6 +13,7 @@ import msgspec
 from vault_secrets_webhook.errors import Error
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.objects import NoCluster
+from vault_secrets_webhook.webhook.reviewers import build_reviewers
 from vault_secrets_webhook.webhook.server import Timing, running_server
 from vault_secrets_webhook.webhook.settings import Settings
 
@@ -57,7 +58,9 @@ async def review_pod(pod: Mapping[str, Any], namespace: str, environ: Mapping[st
         }
     )
     question = msgspec.json.encode(build_question(pod, namespace))
-    async with running_server(settings, NoCluster(), log=Log("error"), timing=TIMING) as server:
+    async with running_server(
+        settings, build_reviewers(settings, NoCluster()), log=Log("error"), timing=TIMING
+    ) as server:
         url = f"{server.url}/pods"
         answer = await post(url, question, ssl.create_default_context(cafile=str(certificate_file)))
     return Review(url, question, answer, read_patch(answer))

@@ -6,18 +6,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import uvloop
-
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.textlog import Log
 
-from .server import serve
 from .settings import IGNORED, Settings
+from .workers import WRONG_SETTING, find_place, run_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-WRONG_SETTING = 2
 LARGEST_BUFFER = 1024 * 1024
 
 
@@ -43,6 +40,17 @@ def read_environment() -> Settings:
     return Settings.from_environment(os.environ)
 
 
+def run_server(settings: Settings) -> int:
+    """Serve in this process; returns the exit status. Raises ConfigurationError."""
+    import uvloop  # noqa: PLC0415 - a parent of workers needs none of it
+
+    from .server import serve  # noqa: PLC0415
+
+    keep_buffers_on_the_heap()
+    uvloop.run(serve(settings))
+    return 0
+
+
 def main(read_settings: Callable[[], Settings] = read_environment) -> int:
     """Serve until a signal ends it; returns the exit status: 0, or 2 for settings that cannot be used.
 
@@ -52,13 +60,17 @@ def main(read_settings: Callable[[], Settings] = read_environment) -> int:
     try:
         settings = read_settings()
         log = Log(settings.log_level, as_json=settings.json_log)
-        warn_ignored(os.environ, log)
-        keep_buffers_on_the_heap()
-        uvloop.run(serve(settings))
+        place = find_place()
+        if place is None:
+            warn_ignored(os.environ, log)
+            if settings.workers > 1:
+                return run_workers(settings, log)
+        else:
+            log = log.bind(worker=place.number)
+        return run_server(settings)
     except ConfigurationError as error:
         log.error(str(error))  # noqa: TRY400 - our own log, and nobody needs a traceback of a wrong setting
         return WRONG_SETTING
-    return 0
 
 
 if __name__ == "__main__":

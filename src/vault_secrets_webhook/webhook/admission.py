@@ -14,15 +14,12 @@ import msgspec
 from vault_secrets_webhook.errors import Error, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from .mutate.pod import PodMutation
+    from .mutation import Mutation, Reviewer
 
 VERSIONS = {"admission.k8s.io/v1": "v1", "admission.k8s.io/v1beta1": "v1beta1"}
 KIND = "AdmissionReview"
-POD = ("", "Pod")
-CREATE = "CREATE"
-OPERATIONS = frozenset((CREATE, "UPDATE", "DELETE", "CONNECT"))
+CREATE, UPDATE = "CREATE", "UPDATE"
+OPERATIONS = frozenset((CREATE, UPDATE, "DELETE", "CONNECT"))
 # Limits of the API server: longer warnings may be cut, and what comes after the total is dropped.
 LONGEST_WARNING = 256
 LONGEST_WARNINGS = 4096
@@ -62,6 +59,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     dry_run: bool | None = None
     object: msgspec.Raw = msgspec.Raw(b"null")  # `Raw | None` does not decode
+    old_object: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class AdmissionReview(msgspec.Struct, frozen=True, rename="camel"):
@@ -113,7 +111,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed), without the
     text of references: what only looks like one may be a password, and more people read logs. `unread` are
-    the objects that the pod can do without and that could not be read.
+    the objects that a pod can do without and that could not be read.
     """
 
     body: bytes
@@ -154,40 +152,51 @@ def describe_fault(error: Exception) -> str:
     return str(error)  # msgspec names types and places, never values
 
 
-async def answer_review(review: Review, mutate: Callable[[bytes, str], Awaitable[PodMutation]]) -> Verdict:
-    """Answer a review of a pod.
+async def answer_review(review: Review, reviewer: Reviewer) -> Verdict:
+    """Answer a review that came to the reviewer's path.
 
-    `mutate` gets the pod as JSON and its namespace. Its Refused becomes the answer; any other exception is passed on,
-    because then there is nothing to say about the pod.
+    A Refused of its mutation becomes the answer; any other exception is passed on, because then there is nothing to
+    say about the object.
     """
     request = review.request
-    if skip_reason := find_skip_reason(request):
+    if skip_reason := find_skip_reason(request, reviewer.operations):
         return allow(review, skip_reason)
     try:
-        check_kind(request.kind)
-        mutation = await mutate(bytes(request.object), request.namespace)
+        check_kind(request.kind, reviewer)
+        mutation = await reviewer.mutate(bytes(request.object), request)
     except Refused as refusal:
         return refuse(review, refusal)
     return apply(review, mutation)
 
 
-def find_skip_reason(request: AdmissionRequest) -> str:
+def find_skip_reason(request: AdmissionRequest, operations: frozenset[str]) -> str:
     """Tell why a request is none of our business; "" when it is.
 
-    Only the creation of an object can change what its containers start. An ephemeral container comes as an update of
-    a subresource, and pods/binding and pods/exec are no pods at all.
+    A subresource carries another kind (pods/binding, pods/exec), or what may not be changed there (an ephemeral
+    container, a status). An object that is being deleted waits for its finalizers only, and must not be held up.
     """
     if request.sub_resource:
         return "subresource"
-    return "" if request.operation == CREATE else "operation"
+    if request.operation not in operations:
+        return "operation"
+    return "deleted" if request.operation == UPDATE and is_being_deleted(request.object) else ""
 
 
-def check_kind(kind: GroupVersionKind) -> None:
-    """Raise Refused for anything but a Pod: then the rules of the webhook configuration are wrong."""
-    if (kind.group, kind.kind) != POD:
+def is_being_deleted(document: msgspec.Raw) -> bool:
+    """Tell whether the object has a deletionTimestamp, which only the API server sets."""
+    try:
+        return bool(_decode_deletion(document).metadata.deletion_timestamp)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False  # the mutation says what is wrong with it
+
+
+def check_kind(kind: GroupVersionKind, reviewer: Reviewer) -> None:
+    """Raise Refused for what belongs to another path: then the rules of the webhook configuration are wrong."""
+    if reviewer.kinds is not None and (kind.group, kind.kind) not in reviewer.kinds:
         shown = f"{kind.group}/{kind.kind}".lstrip("/")[:LONGEST_WARNING]
         raise Refused(
-            f"/pods answers for pods only and was asked about {shown!r}: correct the rules of the webhook configuration"
+            f"{reviewer.path} answers for {reviewer.noun}s only and was asked about {shown!r}:"
+            " correct the rules of the webhook configuration"
         )
 
 
@@ -196,7 +205,7 @@ def allow(review: Review, reason: str) -> Verdict:
     return Verdict(encode_answer(review, AdmissionResponse(review.request.uid, allowed=True)), reason)
 
 
-def apply(review: Review, mutation: PodMutation) -> Verdict:
+def apply(review: Review, mutation: Mutation) -> Verdict:
     """Let the object through with the changes of a mutation."""
     warnings = shorten_warnings(mutation.warnings)
     patch = _encode(mutation.patch) if mutation.patch else b""
@@ -264,11 +273,20 @@ class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
     generate_name: str = ""
 
 
+class _DeletionMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    deletion_timestamp: str | None = None
+
+
+class _Deletion(msgspec.Struct, frozen=True):
+    metadata: _DeletionMetadata = _DeletionMetadata()
+
+
 class _Named(msgspec.Struct, frozen=True):
     metadata: _Metadata = _Metadata()
 
 
 _decode_name = msgspec.json.Decoder(_Named).decode
+_decode_deletion = msgspec.json.Decoder(_Deletion).decode
 
 
 def find_name(request: AdmissionRequest) -> str:

@@ -1,8 +1,4 @@
-"""What the server answers: the table of paths, and one method for each.
-
-Everything that is no answer to a review is a `metav1.Status`, because that is what the API server can read: it shows
-the message to the user, where for any other body it writes `an error on the server ("unknown")`.
-"""
+"""What the server answers: the table of paths, and one method for each."""
 
 from __future__ import annotations
 
@@ -12,17 +8,15 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 from aiohttp import HttpVersion11, web
-from multidict import CIMultiDict
 
-from vault_secrets_webhook.textlog import DEBUG, INFO
-
-from .admission import LONGEST_NAME, MalformedReview, answer_review, cut, decode_review, find_name
+from .admission import MalformedReview, answer_review, decode_review
 from .connection import Connection
-from .deadline import set_deadline
+from .deadline import find_timeout, set_deadline
+from .eager import finish_by
 from .faults import log_fault
-from .kube.errors import KubernetesError
+from .journal import explain, log_verdict
+from .responses import JSON, METRICS_TEXT, TEXT, Failure, make_failure, make_response
 from .throttle import Throttle
 
 if TYPE_CHECKING:
@@ -34,61 +28,19 @@ if TYPE_CHECKING:
 
     from vault_secrets_webhook.textlog import Log
 
-    from .admission import Review, Verdict
+    from .events import NoteRefusal
     from .metrics import Metrics
-    from .mutate.pod import PodMutation
+    from .mutation import Reviewer
 
     Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
-    Mutate = Callable[[bytes, str], Awaitable[PodMutation]]
 
-MOST_LOGGED, LONGEST_LOGGED = 20, 500  # of a list: items, and characters of each
 REJECTION_PAUSE = 10.0  # seconds between two log lines about rejected requests of one status
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LARGEST_BODY = 8 * 1024 * 1024  # the API server's limit for a request is 3 MiB, of which an update carries two
-SERVER = "vault-secrets-webhook"
-JSON = "application/json"
-TEXT = "text/plain; charset=utf-8"
-METRICS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
-REASONS = {
-    400: "BadRequest",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    408: "Timeout",
-    413: "RequestEntityTooLarge",
-    415: "UnsupportedMediaType",
-    500: "InternalError",
-    504: "Timeout",
-}
 BROKEN_REQUESTS = {
     400: "the request is not well-formed HTTP",
     408: "the header of the request did not arrive in time",
 }
-
-
-class Failure(Exception):
-    """A request that gets a `Status` instead of what it asked for.
-
-    `closes` ends the connection, `allowed` are the methods that the path takes. The message holds no data of the
-    request, because it is logged.
-    """
-
-    def __init__(self, code: int, message: str, *, closes: bool = False, allowed: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.closes = closes
-        self.allowed = allowed
-
-
-class Status(msgspec.Struct, frozen=True, rename="camel"):
-    """A `metav1.Status` that tells of a failure."""
-
-    code: int
-    reason: str
-    message: str
-    status: str = "Failure"
-    api_version: str = "v1"
-    kind: str = "Status"
 
 
 class Limits(NamedTuple):
@@ -99,14 +51,27 @@ class Limits(NamedTuple):
 
 
 class Endpoints:
-    """Answers requests. `is_draining` makes it answer each as the last one of its connection."""
+    """Answers requests. `is_draining` makes it answer each as the last one of its connection.
 
-    def __init__(self, mutate: Mutate, log: Log, metrics: Metrics, limits: Limits) -> None:
-        self.mutate = mutate
+    Each of `obstacles` tells why reviews must not be sent here yet, and gives an empty text when nothing is in the way.
+    `note_refusal` is told of each object that was refused, and why, without the text of references.
+    """
+
+    def __init__(
+        self,
+        reviewers: Sequence[Reviewer],
+        log: Log,
+        metrics: Metrics,
+        limits: Limits,
+        note_refusal: NoteRefusal | None = None,
+    ) -> None:
+        self.reviewers = reviewers
         self.log = log
         self.metrics = metrics
         self.limits = limits
+        self.note_refusal = note_refusal
         self.is_draining = False
+        self.obstacles: list[Callable[[], str]] = []
         self.under_way = 0
         self.at_rest = asyncio.Event()
         self.at_rest.set()
@@ -115,7 +80,7 @@ class Endpoints:
     def main_table(self, *, with_metrics: bool) -> dict[str, dict[str, Answer]]:
         """List the paths of the port that reviews come to, and the methods of each."""
         table: dict[str, dict[str, Answer]] = {
-            "/pods": {"POST": self.review_pod},
+            **{reviewer.path: {"POST": partial(self.review, reviewer)} for reviewer in self.reviewers},
             "/healthz": {"GET": self.show_health, "HEAD": self.show_health},
             "/readyz": {"GET": self.show_readiness, "HEAD": self.show_readiness},
         }
@@ -143,8 +108,8 @@ class Endpoints:
             response.force_close()
         return response
 
-    async def review_pod(self, request: web.BaseRequest) -> web.Response:
-        """Answer the review of a pod."""
+    async def review(self, reviewer: Reviewer, request: web.BaseRequest) -> web.Response:
+        """Answer the review of an object."""
         started = perf_counter()
         check_content(request)
         body = await self.read_body(request)
@@ -152,85 +117,46 @@ class Endpoints:
             review = decode_review(body)
         except MalformedReview as error:
             raise Failure(400, str(error)) from None
-        try:
-            async with asyncio.timeout_at(set_deadline(request.query.get("timeout"))):
-                verdict = await answer_review(review, self.mutate)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the API server needs an answer
-            raise self.explain(review, error, perf_counter() - started) from None
         version = review.api_version.rpartition("/")[2]
-        self.metrics.observe_review(version, review.request, verdict, perf_counter() - started)
-        self.log_verdict(review, verdict)
+        try:
+            answer_by = set_deadline(find_timeout(request.rel_url.raw_query_string))
+            verdict = await finish_by(answer_by, answer_review(review, reviewer))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the API server needs an answer
+            fault = explain(self.log, reviewer, review, error)
+            seconds = perf_counter() - started
+            self.metrics.observe_failure(reviewer.webhook_id, version, review.request, fault.reason, seconds)
+            raise fault.failure from None
+        seconds = perf_counter() - started
+        self.metrics.observe_review(reviewer.webhook_id, version, review.request, verdict, seconds)
+        log_verdict(self.log, reviewer.noun, review, verdict, seconds)
+        if verdict.refusal and self.note_refusal is not None:
+            self.note_refusal(review.request, verdict.refusal)
         return make_response(verdict.body, JSON)
 
     async def read_body(self, request: web.BaseRequest) -> bytes:
         """Read a request's body. Raises Failure when it is too large, too slow or broken."""
         limit = self.limits.body_bytes
-        too_large = Failure(413, f"the body is larger than the limit of {limit} bytes", closes=True)
-        if (request.content_length or 0) > limit:
-            raise too_large
+        content = request.content
+        has_arrived = content.is_eof() and content.total_bytes <= limit  # the usual case: it came with the header
+        if not has_arrived and (request.content_length or 0) > limit:
+            raise self.too_large()
         try:
-            if request.content.is_eof():  # the usual case: it came along with the header
-                return await request.read()
+            if has_arrived:
+                return content.read_nowait()
             async with asyncio.timeout(self.limits.body_seconds):
                 await send_continue(request)
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
-            raise too_large from None
+            raise self.too_large() from None
         except TimeoutError:
             seconds = self.limits.body_seconds
             raise Failure(408, f"the body did not arrive within {seconds:g} seconds", closes=True) from None
         except (web.RequestPayloadError, ConnectionError):
             raise Failure(400, "the body is not well-formed HTTP, or the connection was cut", closes=True) from None
 
-    def explain(self, review: Review, error: Exception, seconds: float) -> Failure:
-        """Log and count a review that cannot be answered; gives what to answer instead."""
-        request = review.request
-        fields = {
-            "uid": cut(request.uid, LONGEST_NAME),
-            "namespace": cut(request.namespace, LONGEST_NAME),
-            "pod": find_name(request),
-        }
-        if isinstance(error, KubernetesError):
-            reason, failure = "kubernetes-error", Failure(500, str(error))
-            self.log.error("a pod could not be reviewed", error=str(error), **fields)
-        elif isinstance(error, TimeoutError):
-            reason, failure = "timeout", Failure(504, "the review took longer than the time that the request allows")
-            self.log.error("a pod could not be reviewed in time", **fields)
-        else:
-            reason = "internal-error"
-            failure = Failure(500, f"internal error ({type(error).__qualname__}); the webhook's log says where")
-            log_fault(self.log, "a pod could not be reviewed", error, **fields)
-        self.metrics.observe_failure(review.api_version.rpartition("/")[2], request, reason, seconds)
-        return failure
-
-    def log_verdict(self, review: Review, verdict: Verdict) -> None:
-        """Log how a review ended: changed and refused pods always, the others for debugging."""
-        is_news = verdict.mutated or bool(verdict.refusal)
-        if verdict.unread:
-            self.log_unread(review, verdict.unread)
-        if self.log.threshold > (INFO if is_news else DEBUG):
-            return
-        request = review.request
-        write = self.log.info if is_news else self.log.debug
-        write(
-            "pod refused" if verdict.refusal else "pod mutated" if verdict.mutated else "pod left as it is",
-            namespace=cut(request.namespace, LONGEST_NAME),
-            pod=find_name(request),
-            containers=cut_list(verdict.injected) or None,
-            reason=verdict.reason,
-            error=verdict.refusal or None,
-            dry_run=request.dry_run,
-        )
-
-    def log_unread(self, review: Review, unread: list[str]) -> None:
-        """Log and count what a pod takes variables from, if it is there, and what could not be looked at."""
-        self.metrics.unread.inc(len(unread))
-        self.log.warning(
-            "optional objects could not be read: a reference in them is not seen",
-            namespace=cut(review.request.namespace, LONGEST_NAME),
-            pod=find_name(review.request),
-            objects=cut_list(unread),
-        )
+    def too_large(self) -> Failure:
+        """Make the failure that tells how large a body may be."""
+        return Failure(413, f"the body is larger than the limit of {self.limits.body_bytes} bytes", closes=True)
 
     async def show_health(self, _: web.BaseRequest) -> web.Response:
         """Tell that the process lives."""
@@ -240,6 +166,8 @@ class Endpoints:
         """Tell whether to send reviews here."""
         if self.is_draining:
             return make_response(b"shutting down\n", TEXT, 503)
+        if reasons := [reason for find_obstacle in self.obstacles if (reason := find_obstacle())]:
+            return make_response("".join(f"{reason}\n" for reason in reasons).encode(), TEXT, 503)
         return make_response(b"ok\n", TEXT)
 
     async def show_metrics(self, _: web.BaseRequest) -> web.Response:
@@ -260,13 +188,7 @@ class Endpoints:
         is_theirs = failure.code < HTTPStatus.INTERNAL_SERVER_ERROR  # ours were logged where they happened
         if is_theirs and (times := self.rejections.count(failure.code)):
             self.log.warning("a request was rejected", status=failure.code, error=failure.message, times=times)
-        status = Status(failure.code, REASONS[failure.code], failure.message)
-        response = make_response(msgspec.json.encode(status), JSON, failure.code)
-        if failure.allowed:
-            response.headers["Allow"] = failure.allowed  # RFC 9110, section 15.5.6
-        if failure.closes:
-            response.force_close()
-        return response
+        return make_failure(failure)
 
 
 def find_answer(table: Mapping[str, Mapping[str, Answer]], request: web.BaseRequest) -> Answer:
@@ -294,17 +216,6 @@ async def send_continue(request: web.BaseRequest) -> None:
     if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
         await request.writer.write(CONTINUE)
         request.writer.output_size = 0  # as aiohttp's own: this is not the answer yet
-
-
-def cut_list(texts: Sequence[str]) -> list[str]:
-    """Shorten a list for a log line: names in a pod that was not validated yet may be long, and many."""
-    shown = [cut(text, LONGEST_LOGGED) for text in texts[:MOST_LOGGED]]
-    return shown if len(texts) <= MOST_LOGGED else [*shown, f"and {len(texts) - MOST_LOGGED} more"]
-
-
-def make_response(body: bytes, content_type: str, status: int = 200) -> web.Response:
-    """Make a response that does not tell the versions of our libraries."""
-    return web.Response(body=body, status=status, headers=CIMultiDict({"Content-Type": content_type, "Server": SERVER}))
 
 
 def make_server(endpoints: Endpoints, table: Mapping[str, Mapping[str, Answer]]) -> web.Server:

@@ -9,29 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
-
 from .admission import OPERATIONS
+from .client_metrics import OTHER, ClientMetrics
+from .instruments import Instruments
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from prometheus_client import Counter, Histogram
+
     from .admission import AdmissionRequest, Verdict
 
-WEBHOOK_ID = "vault-secrets-pods"
-KINDS = {("", "v1", "Pod"): "v1/Pod"}
-OTHER = "other"
-MOST_NAMESPACES = 1000
+MOST_NAMESPACES, MOST_KINDS = 1000, 100
+MOST_COMBINATIONS = 5000  # of those with the name of a namespace and a kind: each is some twenty numbers
 LONGEST_NAMESPACE = 63  # an RFC 1123 label
-# The buckets of Go's client, which are enough for look-ups, and finer ones for reviews without.
-BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-REGISTRY_CODES = frozenset(map(str, (200, 301, 302, 303, 307, 308, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504)))
+LONGEST_KIND = 253 + 63 + 63  # group, version, kind
 REVIEW_LABELS = (
     "webhook_id",
     "webhook_version",
@@ -42,141 +34,162 @@ REVIEW_LABELS = (
     "success",
 )
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which Go's client does not have
-
 
 class ReviewKey(NamedTuple):
-    """What the children of the review metrics are found by; values as they come, not yet bounded."""
+    """What the metrics of a review are found by; values as they come, not yet bounded."""
 
+    webhook_id: str
     version: str
     namespace: str
-    kind: tuple[str, str, str]
+    group: str
+    kind_version: str
+    kind: str
     operation: str
-    dry_run: bool
+    dry_run: bool | None
+    reason: str
     success: bool
     mutated: bool
 
 
 class ReviewChildren(NamedTuple):
-    """The metrics of one combination of labels, found once."""
+    """The metrics of one combination of labels, found once: finding them each time costs more than counting."""
 
     duration: Histogram
     warnings: Counter
+    outcomes: Counter
 
 
 class Metrics:
-    """One set of metrics in a registry of its own, so that several servers fit into one process."""
+    """One set of metrics. `clients` counts what is asked of Vault, of the Kubernetes API and of registries."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self.duration = Histogram(
+        make = Instruments()
+        self.registry, self.render, self.rows = make.registry, make.render, make.rows
+        self.duration = make.histogram(
             "kubewebhook_mutating_webhook_review_duration_seconds",
-            "The duration of the admission review handled by a mutating webhook.",
+            "The duration of reviews.",
             (*REVIEW_LABELS, "mutated"),
-            buckets=BUCKETS,
-            registry=self.registry,
         )
-        self.warnings = Counter(
-            "kubewebhook_webhook_review_warnings_total",
-            "The number of warnings that were returned with reviews.",
-            REVIEW_LABELS,
-            registry=self.registry,
+        self.warnings = make.counter(
+            "kubewebhook_webhook_review_warnings_total", "Warnings that were returned with reviews.", REVIEW_LABELS
         )
-        self.outcomes = Counter(
+        self.outcomes = make.counter(
             "vault_secrets_webhook_reviews_total",
             "Reviews by how they ended: injected, skipped for some reason, refused, or failed.",
-            ("reason",),
-            registry=self.registry,
+            ("reason", "kind"),
         )
-        self.rejected = Counter(
+        self.rejected = make.counter(
             "vault_secrets_webhook_rejected_requests_total",
             "HTTP requests that were answered with an error, by its status.",
             ("code",),
-            registry=self.registry,
         )
-        self.unread = Counter(
+        self.unread = make.counter(
             "vault_secrets_webhook_unread_objects_total",
             "Optional Secrets and ConfigMaps that could not be read, so that a reference in them was not seen.",
-            registry=self.registry,
         )
-        self.registry_requests = Histogram(
-            "vault_secrets_webhook_registry_request_duration_seconds",
-            "The duration of requests to image registries, by the status of the answer.",
-            ("code",),
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self.certificate_expiry = Gauge(
+        self.certificate_expiry = make.gauge(
             "vault_secrets_webhook_certificate_expiry_timestamp_seconds",
             "When the serving certificate expires, in seconds since the epoch; 0 without TLS.",
-            registry=self.registry,
+            "livemin",
         )
-        self.certificate_failures = Counter(
+        self.certificate_authority_expiry = make.gauge(
+            "vault_secrets_webhook_certificate_authority_expiry_timestamp_seconds",
+            "When the authority of the own serving certificate expires, in seconds since the epoch; 0 without one.",
+            "livemin",
+        )
+        self.certificate_failures = make.counter(
             "vault_secrets_webhook_certificate_reload_failures_total",
-            "Times that a changed certificate could not be loaded and the old one was kept.",
-            registry=self.registry,
+            "Times that a changed certificate could not be loaded, or an own one not be looked after; the old one was kept.",
         )
-        self._children: dict[ReviewKey, ReviewChildren] = {}
-        self._namespaces: set[str] = set()
+        self.events = make.counter(
+            "vault_secrets_webhook_events_total",
+            "Events about refused objects: written, dropped because there were too many, or failed.",
+            ("outcome",),
+        )
+        self.clients = ClientMetrics(make)
+        self._children: dict[tuple[Hashable, ...], ReviewChildren] = {}
+        self._namespaces = Names(MOST_NAMESPACES, LONGEST_NAMESPACE)
+        self._kinds = Names(MOST_KINDS, LONGEST_KIND)
 
-    def observe_review(self, version: str, request: AdmissionRequest, verdict: Verdict, seconds: float) -> None:
+    def observe_review(
+        self, webhook_id: str, version: str, request: AdmissionRequest, verdict: Verdict, seconds: float
+    ) -> None:
         """Count a review that was answered."""
-        self.outcomes.labels(verdict.reason).inc()
-        children = self.find_children(version, request, success=True, mutated=verdict.mutated)
+        children = self.find_children(webhook_id, version, request, verdict.reason, mutated=verdict.mutated)
         children.duration.observe(seconds)
-        children.warnings.inc(verdict.warnings)
+        children.outcomes.inc()
+        if verdict.warnings:
+            children.warnings.inc(verdict.warnings)
+        if verdict.unread:
+            self.unread.inc(len(verdict.unread))
 
-    def observe_failure(self, version: str, request: AdmissionRequest, reason: str, seconds: float) -> None:
+    def observe_failure(
+        self, webhook_id: str, version: str, request: AdmissionRequest, reason: str, seconds: float
+    ) -> None:
         """Count a review that could not be answered."""
-        self.outcomes.labels(reason).inc()
-        self.find_children(version, request, success=False, mutated=False).duration.observe(seconds)
+        children = self.find_children(webhook_id, version, request, reason, success=False)
+        children.duration.observe(seconds)
+        children.outcomes.inc()
 
-    def observe_registry(self, code: str, seconds: float) -> None:
-        """Count a request to an image registry. `code` is the status of its answer, or a word where there was none."""
-        known = code if code in REGISTRY_CODES or not code.isdigit() else OTHER
-        self.registry_requests.labels(known).observe(seconds)
+    def note_event(self, outcome: str) -> None:
+        """Count what became of an Event."""
+        self.events.labels(outcome).inc()
 
-    def find_children(self, version: str, request: AdmissionRequest, *, success: bool, mutated: bool) -> ReviewChildren:
-        """Find the metrics for a review. Finding them by their labels each time costs more than counting."""
-        kind = (request.kind.group, request.kind.version, request.kind.kind)
-        key = ReviewKey(version, request.namespace, kind, request.operation, request.dry_run is True, success, mutated)
+    def find_children(
+        self,
+        webhook_id: str,
+        version: str,
+        request: AdmissionRequest,
+        reason: str,
+        *,
+        success: bool = True,
+        mutated: bool = False,
+    ) -> ReviewChildren:
+        """Find the metrics for a review."""
+        kind = request.kind
+        place = (webhook_id, version, request.namespace, kind.group, kind.version, kind.kind)
+        key = (*place, request.operation, request.dry_run, reason, success, mutated)
         children = self._children.get(key)
-        return self.make_children(key) if children is None else children
+        return self.make_children(ReviewKey(*key)) if children is None else children
 
     def make_children(self, key: ReviewKey) -> ReviewChildren:
         """Make the metrics of a combination, and remember them if the combination is one of a bounded number."""
-        bounded = key._replace(
-            namespace=self.bound_namespace(key.namespace),
-            operation=key.operation if key.operation in OPERATIONS else OTHER,
+        kind = f"{key.group}/{key.kind_version}/{key.kind}" if key.group else f"{key.kind_version}/{key.kind}"
+        shown = (key.namespace, kind, key.operation)
+        has_room = len(self._children) < MOST_COMBINATIONS
+        bounded = (
+            self._namespaces.bound(key.namespace) if has_room else OTHER,
+            self._kinds.bound(kind) if has_room else OTHER,
+            key.operation if key.operation in OPERATIONS else OTHER,
         )
-        labels = (
-            WEBHOOK_ID,
-            key.version,
-            bounded.namespace,
-            KINDS.get(key.kind, OTHER),
-            bounded.operation.lower(),
-            format_bool(key.dry_run),
-            format_bool(key.success),
-        )
+        namespace, kind, operation = bounded
+        dry_run, success = format_bool(key.dry_run is True), format_bool(key.success)
+        labels = (key.webhook_id, key.version, namespace, kind, operation.lower(), dry_run, success)
         children = ReviewChildren(
-            self.duration.labels(*labels, format_bool(key.mutated)), self.warnings.labels(*labels)
+            self.duration.labels(*labels, format_bool(key.mutated)),
+            self.warnings.labels(*labels),
+            self.outcomes.labels(key.reason, kind),
         )
-        if bounded == key and key.kind in KINDS:
+        if bounded == shown:
             self._children[key] = children
         return children
 
-    def bound_namespace(self, namespace: str) -> str:
-        """Keep the names of the first namespaces, and take the others, and what cannot be one, together."""
-        if namespace not in self._namespaces:
-            if len(self._namespaces) >= MOST_NAMESPACES or len(namespace) > LONGEST_NAMESPACE:
-                return OTHER
-            self._namespaces.add(namespace)
-        return namespace
 
-    def render(self) -> bytes:
-        """Write all metrics in the text format of Prometheus."""
-        return generate_latest(self.registry)
+class Names:
+    """Keeps the first of the names that come out of requests, and takes the others together."""
+
+    def __init__(self, most: int, longest: int) -> None:
+        self.most = most
+        self.longest = longest
+        self.known: set[str] = set()
+
+    def bound(self, name: str) -> str:
+        """Give the name, if it is one of the first and can be one at all."""
+        if name not in self.known:
+            if len(self.known) >= self.most or len(name) > self.longest:
+                return OTHER
+            self.known.add(name)
+        return name
 
 
 def format_bool(value: bool) -> str:  # noqa: FBT001 - a formatter's one argument

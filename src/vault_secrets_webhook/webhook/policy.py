@@ -1,6 +1,6 @@
-"""What the operator lets an object choose: which Vault address, and whether its certificate is checked.
+"""What the operator lets an object choose: addresses, images, roles and the like, and whether certificates are checked.
 
-Refused unless allowed. An address is compared as a whole with the operator's own and with the allow-list: equal after
+Addresses are refused unless allowed; the rest is allowed unless there is a list for it. An address is compared as a whole with the operator's own and with the allow-list: equal after
 scheme and host were put in lower case and slashes at the end dropped. On top of that, addresses that mean "this very
 machine" or "this cloud's metadata" are refused even when they are on the list, because a list is easily written for
 one place and used in another (CWE-918).
@@ -9,16 +9,22 @@ one place and used in another (CWE-918).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from vault_secrets_webhook.errors import Refused
 
+from .message import show
+from .role import is_template
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    Check: TypeAlias = "Callable[[Policy, str, Any, str], Any]"
 
 FORBIDDEN_HOSTS = frozenset(("localhost", "metadata.google.internal"))
 # What `inet_aton` reads as an IPv4 address though it is not four decimal numbers: 127.1, 0x7f000001, 017700000001.
@@ -28,14 +34,45 @@ IPV4_IN_IPV6 = (b"\x00\x64\xff\x9b", bytes(12))
 HOST = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?\.?")
 
 
+class Restriction(NamedTuple):
+    """What may be restricted to a list of patterns: the list's member in policy files, its variable, and what it names."""
+
+    member: str
+    variable: str
+    what: str
+
+
+# Field of Options -> the list that what annotations choose for it must be on, if there is one.
+IMAGES = Restriction("images", "IMAGE_ALLOWLIST", "image")
+RESTRICTIONS = {
+    "vault_env_image": IMAGES,
+    "vault_image": IMAGES,
+    "vault_ct_image": IMAGES,
+    "vault_role": Restriction("roles", "VAULT_ROLE_ALLOWLIST", "role"),
+    "vault_path": Restriction("authPaths", "VAULT_PATH_ALLOWLIST", "mount of an auth method"),
+    "vault_namespace": Restriction("vaultNamespaces", "VAULT_NAMESPACE_ALLOWLIST", "namespace of the server"),
+    "vault_serviceaccount": Restriction("serviceAccounts", "VAULT_SERVICEACCOUNT_ALLOWLIST", "ServiceAccount"),
+    "vault_tls_secret": Restriction("tlsSecrets", "VAULT_TLS_SECRET_ALLOWLIST", "Secret with authorities"),
+}
+
+
 class Policy(msgspec.Struct, frozen=True):
-    """The operator's rules. Addresses are normalized, see `normalize_address`."""
+    """The operator's rules for one provider, and one namespace of the cluster. Addresses are normalized.
+
+    `own` are the values that the operator himself chose, by field of Options: an annotation may always repeat them.
+    `allowed` are patterns by member of policy files; a list that is not there restricts nothing. In a pattern `*` stands
+    for any text, and `{namespace}` for the object's namespace.
+    """
 
     own_address: str
     allowed_addresses: frozenset[str] = frozenset()
     allow_private: bool = False
     allow_skip_verify: bool = False
     skip_verify_default: bool = False
+    allow_registry_skip_verify: bool = True
+    registry_skip_verify_default: bool = False
+    own: Mapping[str, str] = {}
+    allowed: Mapping[str, tuple[str, ...]] = {}
 
     def check_address(self, annotation: str, text: str) -> str:
         """Give the address that an annotation asks for, normalized. Raises Refused with code 403."""
@@ -75,6 +112,93 @@ class Policy(msgspec.Struct, frozen=True):
                 " certificate (VAULT_ALLOW_OBJECT_SKIP_VERIFY)",
                 code=403,
             )
+
+    def check_registry_skip_verify(self, annotation: str, *, wanted: bool) -> None:
+        """Raise Refused with code 403 when the certificates of registries must not be left unchecked as `wanted`."""
+        if wanted and not self.allow_registry_skip_verify and not self.registry_skip_verify_default:
+            raise Refused(
+                f"annotation {annotation}: the operator does not allow objects to switch off the check of registries'"
+                " certificates (REGISTRY_ALLOW_OBJECT_SKIP_VERIFY)",
+                code=403,
+            )
+
+    def check_choice(self, field: str, annotation: str, text: str, namespace: str) -> None:
+        """Raise Refused with code 403 when what an annotation chooses for a field is on none of the operator's lists."""
+        restriction = RESTRICTIONS[field]
+        patterns = self.allowed.get(restriction.member)
+        if patterns is None or is_same(text, self.own.get(field, "")):
+            return
+        if not any(matches(pattern, text, namespace) for pattern in patterns):
+            raise Refused(
+                f"annotation {annotation}: the {restriction.what} {show(text)} is not one of those that the operator"
+                f" allows in namespace {show(namespace)}; choose another one, or have it added to {restriction.variable}"
+                f" (or {restriction.member} of the policy file)",
+                code=403,
+            )
+
+
+class Policies(NamedTuple):
+    """The policies by provider: for all namespaces, and for those that match a pattern, the first of which holds."""
+
+    general: Mapping[str, Policy]
+    special: tuple[tuple[str, Mapping[str, Policy]], ...] = ()
+
+    def of(self, provider: str, namespace: str) -> Policy:
+        """Find the policy for objects of a provider in a namespace."""
+        for pattern, policies in self.special:
+            if matches(pattern, namespace, ""):
+                return policies[provider]
+        return self.general[provider]
+
+
+def check_text(field: str) -> Check:
+    """Make the check of a field that is held against a list."""
+
+    def check(policy: Policy, annotation: str, text: str, namespace: str) -> str:
+        if not (field == ROLE and is_template(text)):  # of a template, the role that it makes is checked
+            policy.check_choice(field, annotation, text, namespace)
+        return text
+
+    return check
+
+
+def check_address(policy: Policy, annotation: str, text: str, _: str) -> str:
+    return policy.check_address(annotation, text)
+
+
+def check_skip_verify(policy: Policy, annotation: str, wanted: bool, _: str) -> bool:  # noqa: FBT001 - a value, no switch
+    policy.check_skip_verify(annotation, wanted=wanted)
+    return wanted
+
+
+def check_registry_skip_verify(policy: Policy, annotation: str, wanted: bool, _: str) -> bool:  # noqa: FBT001 - as above
+    policy.check_registry_skip_verify(annotation, wanted=wanted)
+    return wanted
+
+
+ROLE = "vault_role"
+# Field of Options -> what gives the value that an annotation may have for it, and raises Refused otherwise.
+CHECKS: dict[str, Check] = {
+    "vault_addr": check_address,
+    "vault_skip_verify": check_skip_verify,
+    "registry_skip_verify": check_registry_skip_verify,
+    **{field: check_text(field) for field in RESTRICTIONS},
+}
+
+
+def is_same(text: str, own: str) -> bool:
+    """Compare as Vault does: mounts and namespaces may be written with slashes around them."""
+    return text.strip("/") == own.strip("/")
+
+
+def matches(pattern: str, text: str, namespace: str) -> bool:
+    """Tell whether a text is one that a pattern stands for."""
+    return compile_pattern(pattern.replace("{namespace}", namespace)).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)  # patterns are the operator's, and namespaces of a cluster not that many
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
 def parse_addresses(text: str) -> frozenset[str]:

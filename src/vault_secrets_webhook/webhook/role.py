@@ -6,7 +6,7 @@ functions only, may not be long, and may not compute for long.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vault_secrets_webhook.errors import Refused, TemplateError
 from vault_secrets_webhook.gotemplate import Template
@@ -18,6 +18,8 @@ from .message import escape, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .options import Options
+
 OPEN = "{{"
 NO_VALUE = "<no value>"
 NAME = "vault-role"
@@ -26,6 +28,13 @@ MOST_CHARACTERS = 2_000
 LONGEST_MESSAGE = 1_000
 MOST_STEPS = 20_000
 MOST_MEMORY = 1 << 20
+
+
+class Owner(NamedTuple):
+    """The object that somebody logs in for. `name` is empty where the API server is to make one up."""
+
+    namespace: str
+    name: str
 
 
 def is_template(text: str) -> bool:
@@ -43,6 +52,20 @@ def parse_role_template(text: str) -> Template:
 def execute_role_template(template: Template, data: object) -> bytes:
     """Give what a role's template writes. Raises TemplateError."""
     return template.execute(data, Budget(MOST_STEPS, MOST_MEMORY))
+
+
+def find_role(options: Options, owner: Owner, method: str, default: str) -> str:
+    """Give the role to log in with by an auth method, `default` where none is said. Raises Refused like `render_role`."""
+    if not is_template(options.vault_role):
+        return options.vault_role or default
+    facts = {
+        "authmethod": method,
+        "name": owner.name,
+        "namespace": owner.namespace,
+        "path": options.vault_path,
+        "serviceaccount": options.vault_serviceaccount,
+    }
+    return render_role(options.vault_role, facts)
 
 
 def render_role(text: str, facts: Mapping[str, str]) -> str:

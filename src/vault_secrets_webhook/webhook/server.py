@@ -9,36 +9,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import SECOND
 from vault_secrets_webhook.textlog import Log
 
 from .certificate import open_certificate, watch_certificate
+from .certificates.keeper import Keeper
+from .certificates.serving import OwnCertificate
+from .certificates.wish import read_wish
 from .connection import Connection, close_late_connections, make_factory
 from .endpoints import Endpoints, Limits, make_server
+from .events import open_recorder
 from .faults import make_library_logger, watch_loop
-from .kube.objects import open_lookup
-from .listen import format_url, open_listener
+from .kube.objects import open_cluster
+from .kube.pod_cluster import open_pod_cluster
+from .listen import format_url
 from .metrics import Metrics
-from .mutate.pod import mutate_pod
+from .reach import ClusterReach
+from .namespace_defaults import NamespaceDefaults
 from .registry.images import open_images
+from .reviewers import build_reviewers
+from .vaultaccess.reader import open_reader
+from .workers import find_place, remove_metrics, take_listener, unblock_signals
 
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 
     from aiohttp import web
 
     from .certificate import Certificate
-    from .endpoints import Answer, Mutate
-    from .lookup import ImageLookup, ObjectLookup
+    from .certificates.wish import Wish
+    from .endpoints import Answer
+    from .events import NoteRefusal
+    from .kube.client import Client
+    from .mutation import Reviewer
     from .settings import Settings
+    from .workers import WorkerPlace
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +71,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     drain: float = 5.0
     finish: float = 15.0
     certificate_poll: float = 5.0
+    certificate_wait: float = 5.0
     header_poll: float = 1.0
 
 
@@ -73,28 +88,58 @@ class Server:
         self.parts: list[tuple[asyncio.Server, web.Server]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def listen(self, settings: Settings) -> None:
-        """Open the port for reviews, and the one for telemetry if it has one. Raises ConfigurationError."""
-        certificate = open_certificate(settings.tls_cert_file, settings.tls_private_key_file)
-        metrics = self.endpoints.metrics
-        if certificate is None:
-            self.log.warning(
-                "reviews are served over plain HTTP, which no API server sends them by:"
-                " set TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE, unless something in front of the webhook does TLS"
-            )
-        else:
-            self.certificate = certificate
-            metrics.certificate_expiry.set(certificate.expiry.timestamp())
-            self.start(watch_certificate(certificate, metrics, self.log, self.timing.certificate_poll))
+    async def listen(self, settings: Settings, client: Client | None = None) -> None:
+        """Open the port for reviews, and the one for telemetry if it has one. Raises ConfigurationError.
+
+        `client` is needed for own certificates.
+        """
+        wish = read_wish(settings)
+        context = self.open_certificate(settings) if wish is None else await self.keep_certificate(wish, client)
         telemetry_address = settings.telemetry_listen_address
         table = self.endpoints.main_table(with_metrics=not telemetry_address)
-        listener = open_listener("LISTEN_ADDRESS", settings.listen_address)
-        self.url = await self.open(listener, table, certificate.context if certificate else None)
+        listener = take_listener(0, "LISTEN_ADDRESS", settings.listen_address)
+        self.url = await self.open(listener, table, context)
         if telemetry_address:
-            listener = open_listener("TELEMETRY_LISTEN_ADDRESS", telemetry_address)
+            listener = take_listener(1, "TELEMETRY_LISTEN_ADDRESS", telemetry_address)
             self.telemetry_url = await self.open(listener, self.endpoints.telemetry_table(), None)
-        expires = certificate.expiry.isoformat() if certificate else None
+        expires = self.certificate.expiry.isoformat() if self.certificate else None
         self.log.info("serving", url=self.url, telemetry=self.telemetry_url, certificate_expires=expires)
+
+    def open_certificate(self, settings: Settings) -> ssl.SSLContext | None:
+        """Open the certificate of the settings and watch it; None without one. Raises ConfigurationError."""
+        certificate = open_certificate(settings.tls_cert_file, settings.tls_private_key_file)
+        if certificate is None:
+            self.log.warning(
+                "reviews are served over plain HTTP, which no API server sends them by: set CERTIFICATE_SECRET, or"
+                " TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE, unless something in front of the webhook does TLS"
+            )
+            return None
+        metrics = self.endpoints.metrics
+        self.certificate = certificate
+        metrics.certificate_expiry.set(certificate.expiry.timestamp())
+        self.start(watch_certificate(certificate, metrics, self.log, self.timing.certificate_poll))
+        return certificate.context
+
+    async def keep_certificate(self, wish: Wish, client: Client | None) -> ssl.SSLContext:
+        """Look after own certificates; not ready before there is one. Raises ConfigurationError.
+
+        Waits a while for the first one: a worker that is started again shares its port with others that are ready.
+        """
+        if client is None:
+            raise ConfigurationError("CERTIFICATE_SECRET needs a cluster: set KUBECONFIG or run the webhook in a pod")
+        certificate = OwnCertificate()
+        self.endpoints.obstacles.append(certificate.find_obstacle)
+        self.start(Keeper(client, wish, certificate, self.endpoints.metrics, self.log).run())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.timing.certificate_wait):
+                await certificate.arrived.wait()
+        return certificate.context
+
+    def watch_cluster(self, client: Client) -> None:
+        """Be not ready before the API server was reached once."""
+        reach = ClusterReach(client, self.log)
+        self.endpoints.obstacles.append(reach.find_obstacle)
+        self.start(reach.run())
 
     async def open(
         self, listener: socket.socket, table: Mapping[str, Mapping[str, Answer]], context: ssl.SSLContext | None
@@ -161,24 +206,22 @@ class Server:
 @contextlib.asynccontextmanager
 async def running_server(
     settings: Settings,
-    lookup: ObjectLookup,
-    images: ImageLookup | None = None,
+    reviewers: Sequence[Reviewer],
     *,
     log: Log | None = None,
     timing: Timing | None = None,
-    mutate: Mutate | None = None,
     metrics: Metrics | None = None,
+    client: Client | None = None,
+    note_refusal: NoteRefusal | None = None,
 ) -> AsyncIterator[Server]:
-    """Serve in this process as long as the context lasts. Raises ConfigurationError.
-
-    `lookup` answers what mutations ask of the cluster, `images` of registries; `mutate` replaces the mutation of pods (for tests).
-    """
+    """Serve in this process as long as the context lasts. Raises ConfigurationError."""
     log = log or Log(settings.log_level, as_json=settings.json_log)
     timing = timing or Timing()
-    mutate = mutate or partial(mutate_pod, settings=settings, lookup=lookup, images=images)
-    server = Server(Endpoints(mutate, log, metrics or Metrics(), Limits(timing.body)), timing, log)
+    server = Server(Endpoints(reviewers, log, metrics or Metrics(), Limits(timing.body), note_refusal), timing, log)
     try:
-        await server.listen(settings)
+        await server.listen(settings, client)
+        if client is not None:
+            server.watch_cluster(client)
         yield server
     finally:
         await server.close()
@@ -186,10 +229,21 @@ async def running_server(
 
 async def serve(settings: Settings, timing: Timing | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal cuts that short. Raises ConfigurationError."""
+    place = find_place()
     log = Log(settings.log_level, as_json=settings.json_log)
-    timing = timing or Timing(drain=settings.shutdown_delay / SECOND)
+    if place is not None:
+        log = log.bind(worker=place.number)
+    watch_loop(asyncio.get_running_loop(), log)
+    stop, hurry = watch_signals(place)
+    async with open_server(settings, log, timing or Timing(drain=settings.shutdown_delay / SECOND)) as server:
+        await stop.wait()
+        await server.drain(hurry)
+    log.info("stopped")
+
+
+def watch_signals(place: WorkerPlace | None) -> tuple[asyncio.Event, asyncio.Event]:
+    """Give what is set by the first signal to end, or the end of a worker's parent, and what by the second one."""
     loop = asyncio.get_running_loop()
-    watch_loop(loop, log)
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def note_signal() -> None:
@@ -197,12 +251,49 @@ async def serve(settings: Settings, timing: Timing | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, note_signal)
+    if place is not None:
+        pipe = place.pipe
+
+        def note_end_of_parent() -> None:
+            loop.remove_reader(pipe)
+            remove_metrics()
+            stop.set()
+
+        loop.add_reader(pipe, note_end_of_parent)
+        unblock_signals()
+    return stop, hurry
+
+
+@contextlib.asynccontextmanager
+async def open_server(settings: Settings, log: Log, timing: Timing) -> AsyncIterator[Server]:
+    """Serve with all that the settings ask for, as long as the context lasts. Raises ConfigurationError."""
     metrics = Metrics()
-    async with (
-        open_lookup(settings, log) as lookup,
-        open_images(settings, lookup, metrics.observe_registry) as images,
-        running_server(settings, lookup, images, log=log, timing=timing, metrics=metrics) as server,
-    ):
-        await stop.wait()
-        await server.drain(hurry)
-    log.info("stopped")
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        cluster = await enter(open_cluster(settings, log))
+        images = await enter(open_images(settings, cluster.lookup, metrics.clients.observe_registry))
+        reader = await enter(open_reader(settings, cluster, log, os.environ, metrics.clients))
+        defaults = NamespaceDefaults(settings.namespace_defaults, cluster)
+        note_refusal = None
+        if cluster.client is not None:
+            cluster.client.observe = metrics.clients.observe_kubernetes
+            if settings.events:
+                note_refusal = (await enter(open_recorder(cluster.client, log, metrics.note_event))).note_refusal
+        yield await enter(
+            running_server(
+                settings,
+                build_reviewers(
+                    settings,
+                    cluster.lookup,
+                    images,
+                    reader,
+                    open_pod_cluster(cluster, log),
+                    defaults.of if settings.namespace_defaults else None,
+                ),
+                log=log,
+                timing=timing,
+                metrics=metrics,
+                client=cluster.client,
+                note_refusal=note_refusal,
+            )
+        )

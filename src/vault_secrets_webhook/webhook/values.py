@@ -32,10 +32,26 @@ PULL_POLICIES = {
     "Never": "Never",
     "never": "Never",
 }
-MEMORY, DISK, IMAGE = "Memory", "", "Image"  # the first two as `medium` of an emptyDir has them
-MEDIA = {"Memory": MEMORY, "memory": MEMORY, "Disk": DISK, "disk": DISK, "Image": IMAGE, "image": IMAGE}
+MEMORY, DISK, IMAGE, AUTO = "Memory", "", "Image", "Auto"  # the first two as `medium` of an emptyDir has them
+MEDIA = {
+    "Memory": MEMORY,
+    "memory": MEMORY,
+    "Disk": DISK,
+    "disk": DISK,
+    "Image": IMAGE,
+    "image": IMAGE,
+    "Auto": AUTO,
+    "auto": AUTO,
+}
 BY_SHELL, BY_ITSELF = "shell", "self"
 COPYING = {BY_SHELL: BY_SHELL, BY_ITSELF: BY_ITSELF}
+OFF, WARN, ENFORCE = "off", "warn", "enforce"
+LEVELS = {OFF: OFF, WARN: WARN, ENFORCE: ENFORCE}
+AUTO_SIDECAR, NATIVE_SIDECAR, CLASSIC_SIDECAR = "auto", "native", "classic"
+SIDECARS = {name: name for name in (AUTO_SIDECAR, NATIVE_SIDECAR, CLASSIC_SIDECAR)}
+MOST_WORKERS = 64
+PROVIDERS = ("vault", "bao", "aws")
+ANNOTATIONS_SOURCE, CONFIG_MAP_SOURCE = "annotations", "configmap:"
 LARGEST_ID = (1 << 31) - 1  # `validation.IsValidUserID` of Kubernetes
 
 
@@ -53,6 +69,11 @@ def parse_hosts(text: str) -> frozenset[str]:
     return hosts
 
 
+def parse_audiences(text: str) -> tuple[str, ...]:
+    """Read a list of the audiences of a token, separated by commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def parse_pull_policy(text: str) -> str:
     """Read an image pull policy; only the two spellings of each that the existing webhook knows."""
     return choose(PULL_POLICIES, text, "a pull policy: write Always, IfNotPresent or Never")
@@ -60,12 +81,22 @@ def parse_pull_policy(text: str) -> str:
 
 def parse_medium(text: str) -> str:
     """Read where the volume with vault-env is kept; the node's disk is the empty string, as in the API."""
-    return choose(MEDIA, text, "a volume medium: write Memory, Disk or Image")
+    return choose(MEDIA, text, "a volume medium: write Memory, Disk, Image or Auto")
 
 
 def parse_copying(text: str) -> str:
     """Read how vault-env is copied."""
     return choose(COPYING, text, "a way to copy vault-env: write shell or self")
+
+
+def parse_check_level(text: str) -> str:
+    """Read what becomes of an object that fails a check."""
+    return choose(LEVELS, text, "a level of a check: write off, warn or enforce")
+
+
+def parse_sidecar(text: str) -> str:
+    """Read how agents run beside an application."""
+    return choose(SIDECARS, text, "a kind of sidecar: write auto, native or classic")
 
 
 def parse_auth_method(text: str) -> str:
@@ -84,11 +115,58 @@ def parse_log_level(text: str) -> str:
     return text
 
 
+def parse_provider(text: str) -> str:
+    """Read whose references an object has; nothing stands for those of vault-env."""
+    if text and text not in PROVIDERS:
+        raise ValueError(f"{show(text)} is not a provider: write vault, bao or aws")
+    return text
+
+
+def parse_names(text: str) -> frozenset[str]:
+    """Read names of containers, separated by commas."""
+    names = frozenset(filter(None, map(str.strip, text.split(","))))
+    for name in names:
+        if not is_label(name):
+            raise ValueError(
+                f"{show(name)} is not the name of a container: lower case letters, digits and - are allowed"
+            )
+    return names
+
+
+def parse_folder(text: str) -> str:
+    """Read the absolute path of a folder in a container."""
+    if not text.startswith("/") or not text.isprintable() or ":" in text or ".." in text.split("/"):
+        raise ValueError(f"{show(text)} is not the path of a folder: write it like /vault/secrets, without : and ..")
+    return text
+
+
+def parse_defaults_sources(text: str) -> tuple[str, ...]:
+    """Read where a namespace keeps defaults: `annotations`, the name of a ConfigMap after `configmap:`, or both."""
+    sources = tuple(filter(None, map(str.strip, text.split(","))))
+    for source in sources:
+        name = source.removeprefix(CONFIG_MAP_SOURCE)
+        if source not in {ANNOTATIONS_SOURCE, OFF} and (name == source or not name or not is_object_name(name)):
+            raise ValueError(f"{show(source)} is no place of defaults: write annotations, configmap:NAME or off")
+    return tuple(source for source in sources if source != OFF)
+
+
 def parse_quantity(text: str) -> str:
     """Read an amount of a resource that is not negative: `100m`, `64Mi`, `1e3`. It stays text."""
     if len(text) > LONGEST_QUANTITY or not QUANTITY.fullmatch(text):
         raise ValueError(f"{show(text)} is not a quantity: write it like 100m or 64Mi")
     return text
+
+
+def parse_workers(text: str) -> int:
+    """Read a number of worker processes."""
+    if (
+        not text.isascii()
+        or not text.isdigit()
+        or len(text) > len(str(MOST_WORKERS))
+        or not 0 < int(text) <= MOST_WORKERS
+    ):
+        raise ValueError(f"{show(text)} is not a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def parse_id(text: str) -> int:

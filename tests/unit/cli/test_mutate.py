@@ -396,3 +396,55 @@ def test_wrong_usage(run: Run, arguments: list[str]) -> None:
     code, output, errors = run(*arguments)
     assert (code, output) == (2, "")
     assert "vault-secrets-webhook" in errors
+
+
+NEW_PREFIX = "secrets-webhook.security.bank-vaults.io/"
+
+
+def test_the_other_family(run: Run, tmp_path: Path) -> None:
+    spec = deepcopy(POD_SPEC)
+    spec["containers"][0]["env"][0]["value"] = "bao:secret/data/db#password"
+    value = make_object("", "Pod", spec, annotations={NEW_PREFIX + "provider": "bao"})
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump(value))
+    result = run("mutate", "-f", path, "--secret-init-image", "ours:1", "--vault-env-volume-medium", "Image")
+    assert (result.code, result.errors) == (0, "")
+    (volume,) = yaml.safe_load(result.output)["spec"]["volumes"]
+    assert volume == {"name": "secret-init", "image": {"reference": "ours:1", "pullPolicy": "IfNotPresent"}}
+    by_option = make_object("", "Pod", spec)
+    path.write_text(yaml.safe_dump(by_option))
+    output = run("mutate", "-f", path, "--provider", "bao").output
+    assert yaml.safe_load(output)["spec"]["containers"][0]["command"] == ["/bao/secret-init"]
+
+
+def test_the_version_of_a_cluster_that_is_not_asked_is_not_known(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump(make_object("", "Pod")))
+    output = run("mutate", "-f", path, "--vault-env-image", "ours:1", "--vault-env-volume-medium", "Auto").output
+    assert "emptyDir" in yaml.safe_load(output)["spec"]["volumes"][0]
+
+
+def make_pods_with_agents(tmp_path: Path) -> Path:
+    """Write two pods with an agent that have the same configuration."""
+    annotations = {"vault.security.banzaicloud.io/vault-agent": "true"}
+    path = tmp_path / "x.yaml"
+    one = make_object("", "Pod", annotations=annotations, namespace="shop")
+    path.write_text(yaml.safe_dump_all([one, one]))
+    return path
+
+
+def test_what_the_webhook_would_make_comes_behind_the_manifests(run: Run, tmp_path: Path) -> None:
+    result = run("mutate", "-f", make_pods_with_agents(tmp_path))
+    assert (result.code, result.errors) == (0, "")
+    first, _, made = yaml.safe_load_all(result.output)
+    volume = next(one for one in first["spec"]["volumes"] if one["name"] == "vault-agent-config")
+    assert made["kind"] == "ConfigMap"
+    assert made["metadata"] == {"name": volume["configMap"]["name"], "namespace": "shop"}
+    assert "auto_auth" in made["data"]["config.hcl"]
+
+
+def test_what_the_webhook_would_make_is_in_the_difference_and_in_no_patch(run: Run, tmp_path: Path) -> None:
+    path = make_pods_with_agents(tmp_path)
+    difference = run("mutate", "-f", path, "--diff").output
+    assert difference.count("+kind: ConfigMap") == 1
+    assert "kind: ConfigMap" not in run("mutate", "-f", path, "--patch").output

@@ -42,7 +42,8 @@ def warn(run: Run, tmp_path: Path, *documents: Document) -> list[str]:
     return [line.removeprefix(f"warning: {path}, document ") for line in errors.splitlines()]
 
 
-UNTAKEN = "which stays: this version gives secrets to pods, and no container of the input takes it as a variable"
+VALUES = "and values are put in by the webhook, if it is asked about the object"
+UNTAKEN = f"which stays: no container of the input takes it, {VALUES}"
 ROLLOUT = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Rollout",
@@ -65,11 +66,12 @@ KEPT: dict[str, tuple[list[Document], list[str]]] = {
     "kind with pods that are not known": (
         [ROLLOUT],
         [
-            (
-                "1, Rollout shop/app: spec.template.spec.containers[0].env[0].value holds a reference, which stays:"
-                " this version gives secrets to pods, and there are none that it knows in a Rollout"
-            ),
+            f"1, Rollout shop/app: spec.template.spec.containers[0].env[0].value holds a reference, which stays: a Rollout has no pod that is known here, {VALUES}",
         ],
+    ),
+    "OpenBao": (
+        [make_source("ConfigMap", {"P": "bao:secret/data/a#b"})],
+        [f"1, ConfigMap s: data.P holds a reference, {UNTAKEN}"],
     ),
     "in a List": (
         [{"apiVersion": "v1", "kind": "List", "items": [make_source("ConfigMap", {"P": REFERENCE})]}],
@@ -78,19 +80,13 @@ KEPT: dict[str, tuple[list[Document], list[str]]] = {
     "annotation of another object": (
         [{"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {"a/b": REFERENCE}}}],
         [
-            (
-                "1, Service (no name): metadata.annotations.a/b holds a reference, which stays: this version gives secrets"
-                " to pods, and there are none that it knows in a Service"
-            ),
+            f"1, Service (no name): metadata.annotations.a/b holds a reference, which stays: a Service has no pod that is known here, {VALUES}",
         ],
     ),
     "kind called like one of the core": (
         [{**make_source("Secret", {"P": REFERENCE}), "apiVersion": "x/v1"}],
         [
-            (
-                "1, Secret s: data.P holds a reference, which stays: this version gives secrets to pods, and there are none"
-                " that it knows in a Secret"
-            ),
+            f"1, Secret s: data.P holds a reference, which stays: a Secret has no pod that is known here, {VALUES}",
         ],
     ),
     "another key of it is taken": (

@@ -14,18 +14,19 @@ import aiohttp
 import uvloop
 
 from vault_secrets_webhook.textlog import Log
-from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
-from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+from vault_secrets_webhook.webhook.mutation import Mutation
+from vault_secrets_webhook.webhook.reviewers import review_pods
 from vault_secrets_webhook.webhook.server import Timing, running_server
 from vault_secrets_webhook.webhook.settings import Settings
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from tests.fakes.certificates import Pair
-    from vault_secrets_webhook.webhook.endpoints import Mutate
+    from vault_secrets_webhook.webhook.admission import AdmissionRequest
+    from vault_secrets_webhook.webhook.mutation import Mutate, Reviewer
     from vault_secrets_webhook.webhook.server import Server
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
@@ -96,9 +97,9 @@ def read_patch(answer: bytes | str) -> Any:
     return json.loads(base64.b64decode(json.loads(answer)["response"]["patch"]))
 
 
-async def add_label(pod: bytes, namespace: str) -> PodMutation:
+async def add_label(pod: bytes, request: AdmissionRequest) -> Mutation:
     """Stand in for the mutation of pods."""
-    return PodMutation([PatchOperation("add", "/metadata/labels/x", "y")], ["careful"], ["app"], "injected")
+    return Mutation([PatchOperation("add", "/metadata/labels/x", "y")], ["careful"], ["app"], "injected")
 
 
 @contextlib.asynccontextmanager
@@ -114,13 +115,14 @@ async def serving(
     pair: Pair | None = None,
     *,
     mutate: Mutate = add_label,
+    others: Sequence[Reviewer] = (),
     timing: Timing = QUICK,
     level: str = "info",
     **variables: str,
 ) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
-    """Serve with a stand-in for the mutation, and give a client."""
+    """Serve with a stand-in for the mutation of pods, and others, and give a client."""
     settings = make_settings(pair, **variables)
-    running = running_server(settings, NoCluster(), log=Log(level), timing=timing, mutate=mutate)
+    running = running_server(settings, [review_pods(mutate), *others], log=Log(level), timing=timing)
     async with running as server, open_session(pair) as session:
         yield server, session
 

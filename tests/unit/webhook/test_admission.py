@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.webhook.serving import UID, make_request, make_review, read_patch
 from vault_secrets_webhook.errors import InvalidReference, Refused
 from vault_secrets_webhook.webhook.admission import (
+    AdmissionRequest,
     MalformedReview,
     Verdict,
     answer_review,
@@ -22,23 +23,24 @@ from vault_secrets_webhook.webhook.admission import (
 )
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
-from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+from vault_secrets_webhook.webhook.mutation import Mutation, Reviewer
+from vault_secrets_webhook.webhook.reviewers import review_pods
 
-PATCHED = PodMutation([PatchOperation("add", "/spec/x", {"a": "ü"})], ["careful"], ["app"], "injected")
-UNTOUCHED = PodMutation([], [], [], "no-references")
+PATCHED = Mutation([PatchOperation("add", "/spec/x", {"a": "ü"})], ["careful"], ["app"], "injected")
+UNTOUCHED = Mutation([], [], [], "no-references")
 
 
-def answer(body: bytes, outcome: PodMutation | Exception) -> tuple[Verdict, list[tuple[bytes, str]]]:
+def answer(body: bytes, outcome: Mutation | Exception) -> tuple[Verdict, list[tuple[bytes, str]]]:
     """Answer a review with a mutation that has this outcome; gives the verdict, and what the mutation was given."""
     calls = []
 
-    async def mutate(pod: bytes, namespace: str) -> PodMutation:
-        calls.append((pod, namespace))
+    async def mutate(pod: bytes, request: AdmissionRequest) -> Mutation:
+        calls.append((pod, request.namespace))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    return asyncio.run(answer_review(decode_review(body), mutate)), calls
+    return asyncio.run(answer_review(decode_review(body), review_pods(mutate))), calls
 
 
 ENVELOPE = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}
@@ -150,7 +152,7 @@ def test_the_log_does_not_show_the_text_of_a_reference() -> None:
 
 
 def test_objects_that_could_not_be_read() -> None:
-    mutation = PodMutation([], [], [], "no-references", ["Secret shop/db: no"])
+    mutation = Mutation([], [], [], "no-references", ["Secret shop/db: no"])
     assert answer(make_review(), mutation)[0].unread == ["Secret shop/db: no"]
 
 
@@ -168,6 +170,41 @@ def test_skipped(fields: dict[str, Any], reason: str) -> None:
     verdict, calls = answer(make_review(**fields), PATCHED)
     assert json.loads(verdict.body)["response"] == {"uid": UID, "allowed": True}
     assert (verdict.reason, calls) == (reason, [])
+
+
+SECRET = {"version": "v1", "kind": "Secret"}
+OBJECTS: list[tuple[str, dict[str, Any], str]] = [
+    ("creation", {}, "injected"),
+    ("update", {"operation": "UPDATE"}, "injected"),
+    ("status", {"operation": "UPDATE", "subResource": "status"}, "subresource"),
+    ("scale", {"operation": "UPDATE", "subResource": "scale"}, "subresource"),
+    ("deletion", {"operation": "DELETE", "object": None}, "operation"),
+    (
+        "finalizer of what is being deleted",
+        {"operation": "UPDATE", "object": {"metadata": {"deletionTimestamp": "2026-08-01T12:00:00Z"}}},
+        "deleted",
+    ),
+    ("not deleted", {"operation": "UPDATE", "object": {"metadata": {"deletionTimestamp": None}}}, "injected"),
+    ("metadata of a wrong type", {"operation": "UPDATE", "object": {"metadata": 7}}, "injected"),
+    ("deleted already at creation", {"object": {"metadata": {"deletionTimestamp": "2026-08-01"}}}, "injected"),
+    ("another kind", {"kind": {"version": "v1", "kind": "Pod"}}, "refused-422"),
+    ("another group", {"kind": {"group": "x.example", "version": "v1", "kind": "Secret"}}, "refused-422"),
+]
+
+
+@pytest.mark.parametrize(("fields", "reason"), [row[1:] for row in OBJECTS], ids=[row[0] for row in OBJECTS])
+def test_other_objects(fields: dict[str, Any], reason: str) -> None:
+    """Creation and update of what is not a pod."""
+
+    async def mutate(document: bytes, request: AdmissionRequest) -> Mutation:
+        return PATCHED
+
+    kinds = frozenset((("", "Secret"),))
+    reviewer = Reviewer("/secrets", "Secret", "x", kinds, frozenset(("CREATE", "UPDATE")), mutate)
+    review = decode_review(make_review(**{"kind": SECRET, **fields}))
+    assert asyncio.run(answer_review(review, reviewer)).reason == reason
+    any_kind = asyncio.run(answer_review(review, reviewer._replace(kinds=None)))
+    assert any_kind.reason == reason.replace("refused-422", "injected")
 
 
 def test_without_kind_and_operation_it_is_the_creation_of_a_pod() -> None:

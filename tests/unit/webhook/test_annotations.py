@@ -8,31 +8,36 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.errors import ConfigurationError, Refused
+from vault_secrets_webhook.webhook.annotation_table import FAMILIES, TABLE
 from vault_secrets_webhook.webhook.annotations import (
     INJECTED,
-    LATER_PREFIX,
     MUTATE,
+    NEW_MUTATE,
+    NEW_PREFIX,
     PREFIX,
-    TABLE,
+    PROVIDER,
     Options,
     Reading,
+    find_reason_to_skip,
+    merge_defaults,
     read_annotations,
 )
+from vault_secrets_webhook.webhook.role import Owner
 from vault_secrets_webhook.webhook.settings import Settings
 
 SECOND = 1_000_000_000
+NAMESPACE = "shop"
 
 
 def read(given: dict[str, str], **environ: str) -> tuple[Options, list[str]]:
     reading = read_all(given, **environ)
-    reading.refuse_later()
     reading.refusals.check()
     return reading.options, reading.warnings
 
 
 def read_all(given: dict[str, str], **environ: str) -> Reading:
     settings = Settings.from_environment(environ)
-    return read_annotations(given, settings.defaults, settings.policy)
+    return read_annotations(given, settings.families, settings.policies, NAMESPACE)
 
 
 # Environment of the webhook, annotation, field, expected.
@@ -116,9 +121,10 @@ REFUSALS = [
     ("token-auth-mount", "volume", "VOLUME:FILE", 422),
     ("token-auth-mount", "volume:../x", "VOLUME:FILE", 422),
     ("log-level", "loud", "log level", 422),
-    ("vault-agent", "true", "not supported by this version", 422),
-    ("vault-agent-configmap", "agent", "not supported by this version", 422),
-    ("vault-ct-configmap", "templates", "not supported by this version", 422),
+    ("vault-agent-env-variables", "{", "JSON", 422),
+    ("vault-configfile-path", "secrets", "path of a folder", 422),
+    ("vault-configfile-path", "/vault/../etc", "path of a folder", 422),
+    ("containers", "a,B", "name of a container", 422),
     ("vault-agent-cpu", "much", "quantity", 422),
     ("vault-addr", "https://evil.example", "VAULT_ADDR_ALLOWLIST", 403),
     ("vault-addr", "", "URL", 403),
@@ -143,7 +149,11 @@ def test_refusal_names_the_annotation(suffix: str, text: str, words: str, code: 
         ("VAULT_CLIENT_TIMEOUT", "soon"),
         ("VAULT_ENV_PULL_POLICY", "often"),
         ("VAULT_ROLE", "{{ .name }"),
-        ("VAULT_AGENT", "true"),
+        ("VAULT_AGENT", "maybe"),
+        ("BAO_CLIENT_TIMEOUT", "soon"),
+        ("SECRET_INIT_DELAY", "soon"),
+        ("AWS_LOAD_FROM_SECRET", "ja"),
+        ("PROVIDER", "gcp"),
         ("VAULT_AUTH_METHOD", "none"),
         ("TRANSIT_BATCH_SIZE", "many"),
     ],
@@ -151,11 +161,6 @@ def test_refusal_names_the_annotation(suffix: str, text: str, words: str, code: 
 def test_wrong_default_names_the_variable(variable: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{variable}\b"):
         Settings.from_environment({variable: text})
-
-
-@pytest.mark.parametrize("suffix", ["vault-agent", "vault-ct-once", "registry-skip-verify"])
-def test_inactive_annotation_of_a_later_version_is_accepted(suffix: str) -> None:
-    assert read({PREFIX + suffix: "false"}) == read({})
 
 
 def test_all_that_is_wrong_is_told_in_order() -> None:
@@ -174,16 +179,10 @@ def test_what_is_wrong_counts_as_absent() -> None:
     assert len(reading.refusals.found) == 2
 
 
-def test_an_annotation_of_a_later_version_is_no_fault_yet() -> None:
-    reading = read_all({PREFIX + "vault-agent": "true", PREFIX + "vault-ct-configmap": ""})
-    assert reading.later == [PREFIX + "vault-agent"]
-    reading.refusals.check()
-
-
 @pytest.mark.parametrize("text", ["false", "SKIP", "Skip", " skip", "no"])
 def test_a_mutate_that_does_not_skip_warns(text: str) -> None:
     _, warnings = read({MUTATE: text})
-    assert warnings == [f"annotation {MUTATE}: {text!r} has no effect; only skip leaves the pod alone"]
+    assert warnings == [f"annotation {MUTATE}: {text!r} has no effect; only skip leaves the object alone"]
 
 
 @pytest.mark.parametrize("text", ["", "true"])
@@ -191,14 +190,14 @@ def test_a_mutate_that_means_what_happens_is_silent(text: str) -> None:
     assert read({MUTATE: text}) == read({})
 
 
-def test_annotations_of_the_other_webhook_warn_once() -> None:
-    given = {f"{LATER_PREFIX}{suffix}": "vault" for suffix in ("provider", "vault-addr")}
+def test_annotations_of_the_second_family_warn_once_without_a_provider() -> None:
+    given = {f"{NEW_PREFIX}{suffix}": "vault" for suffix in ("vault-role", "vault-path")}
     options, warnings = read(given)
     assert options == read({})[0]
-    assert warnings == [f"annotations {LATER_PREFIX}... have no effect in this version: write {PREFIX}..."]
+    assert warnings == [f"annotations {NEW_PREFIX}... have no effect without {PROVIDER}: write vault, bao or aws there"]
 
 
-@pytest.mark.parametrize("key", [INJECTED, PREFIX + "vault-configfile-path", "example.com/vault-addr"])
+@pytest.mark.parametrize("key", [INJECTED, "example.com/vault-addr"])
 def test_known_and_foreign_annotations_change_nothing(key: str) -> None:
     assert read({key: "anything"}) == read({})
 
@@ -236,19 +235,23 @@ def test_warnings_are_bounded() -> None:
 
 
 def test_rows_and_options_fit_each_other() -> None:
-    fields = [row.field for row in TABLE if row.field]
-    assert sorted(fields) == sorted(Options.__struct_fields__)
+    fields = {row.field for row in TABLE if row.field}
+    assert fields | {"provider"} == set(Options.__struct_fields__)
+    older = [row.field for row in TABLE if row.is_older]
+    assert sorted(row.field for row in TABLE if row.field) == sorted([*fields, *older])
 
 
 def test_rows_are_distinct_and_explained() -> None:
-    assert len({row.suffix for row in TABLE}) == len(TABLE)
+    assert len({row.suffix or row.new for row in TABLE}) == len(TABLE)
+    for family in FAMILIES.values():
+        assert len(family.keys) == len([setting for setting in family.settings if setting.key])
     variables = [row.variable for row in TABLE if row.variable]
     assert len(set(variables)) == len(variables)
     assert all(row.help and "\n" not in row.help for row in TABLE)
 
 
 def test_every_known_annotation_of_the_contract_has_a_row() -> None:
-    names = """mutate injected mutate-probes psp-allow-privilege-escalation run-as-non-root run-as-user run-as-group readonly-root-fs
+    names = """mutate injected containers skip-containers mutate-probes psp-allow-privilege-escalation run-as-non-root run-as-user run-as-group readonly-root-fs
         registry-skip-verify vault-addr vault-role vault-path vault-auth-method vault-serviceaccount vault-skip-verify
         vault-tls-secret vault-client-timeout vault-namespace vault-ignore-missing-secrets vault-env-passthrough
         vault-env-from-path vault-env-daemon vault-env-delay vault-env-image vault-env-image-pull-policy
@@ -259,7 +262,7 @@ def test_every_known_annotation_of_the_contract_has_a_row() -> None:
         vault-agent-env-variables vault-configfile-path vault-ct-secrets-mount-path vault-ct-configmap vault-ct-image
         vault-ct-pull-policy vault-ct-once vault-ct-share-process-namespace vault-ct-cpu vault-ct-memory
         vault-ct-inject-in-initcontainers"""
-    assert {row.suffix for row in TABLE} == set(names.split())
+    assert {row.suffix for row in TABLE if row.suffix} == set(names.split())
 
 
 def test_the_message_of_a_wrong_value_stays_short() -> None:
@@ -271,5 +274,187 @@ def test_the_message_of_a_wrong_value_stays_short() -> None:
 def test_defaults_are_not_changed_by_a_pod() -> None:
     settings = Settings.from_environment({})
     before = msgspec.structs.asdict(settings.defaults)
-    read_annotations({PREFIX + "vault-role": "r"}, settings.defaults, settings.policy)
+    read_annotations({PREFIX + "vault-role": "r"}, settings.families, settings.policies)
     assert msgspec.structs.asdict(settings.defaults) == before
+
+
+SWITCH_KEYS = (
+    "provider aws-region aws-load-from-secret credentials-namespace credentials-secret-name aws-tls-secret-arn"
+)
+
+
+def test_the_second_family_has_the_names_of_the_contract() -> None:
+    names = ["mutate", "provider", "mutate-probes", "psp-allow-privilege-escalation", "run-as-non-root", "run-as-user", "run-as-group", "readonly-root-fs", "registry-skip-verify", "containers", "skip-containers", "secret-init-daemon", "secret-init-delay", "secret-init-json-log", "secret-init-image", "secret-init-image-pull-policy", "vault-addr", "vault-role", "vault-path", "vault-auth-method", "vault-serviceaccount", "vault-skip-verify", "vault-tls-secret", "vault-client-timeout", "vault-namespace", "vault-ignore-missing-secrets", "vault-passthrough", "vault-from-path", "vault-transit-key-id", "vault-transit-path", "vault-transit-batch-size", "vault-token-auth-mount", "vault-service-account-token-volume-name", "vault-log-level", "vault-image", "vault-image-pull-policy", "vault-agent", "vault-agent-configmap", "vault-agent-once", "vault-agent-share-process-namespace", "vault-agent-cpu", "vault-agent-cpu-limit", "vault-agent-cpu-request", "vault-agent-memory", "vault-agent-memory-limit", "vault-agent-memory-request", "vault-agent-env-variables", "vault-configfile-path", "vault-ct-configmap", "vault-ct-image", "vault-ct-once", "vault-ct-pull-policy", "vault-ct-share-process-namespace", "vault-ct-cpu", "vault-ct-memory", "vault-ct-secrets-mount-path", "vault-ct-inject-in-initcontainers"]
+    of_bao = [name.replace("vault-", "bao-", 1) if name.startswith("vault-") else name for name in names]
+    assert set(FAMILIES["vault"].keys) == {NEW_PREFIX + name for name in names}
+    assert set(FAMILIES["bao"].keys) == {NEW_PREFIX + name for name in of_bao}
+    assert set(FAMILIES["aws"].keys) >= {NEW_PREFIX + name for name in SWITCH_KEYS.split()}
+
+
+# Environment of the webhook, annotations by their names (a new one has no slash, an old one begins with one), field, expected.
+SECOND_FAMILY: list[tuple[dict[str, str], dict[str, str], str, Any]] = [
+    ({}, {"provider": "vault"}, "provider", "vault"),
+    ({"PROVIDER": "bao"}, {}, "provider", "bao"),
+    ({"PROVIDER": "bao"}, {"provider": "vault"}, "provider", "vault"),
+    ({"PROVIDER": "vault"}, {"provider": ""}, "provider", "vault"),
+    ({}, {"provider": "vault", "vault-role": "new", "/vault-role": "old"}, "vault_role", "new"),
+    ({}, {"provider": "vault", "/vault-role": "old"}, "vault_role", "old"),
+    ({}, {"provider": "vault", "/vault-env-image": "old"}, "vault_env_image", "old"),
+    ({}, {"provider": "vault", "secret-init-image": "new", "/vault-env-image": "old"}, "vault_env_image", "new"),
+    ({}, {"provider": "vault"}, "vault_env_image", "ghcr.io/bank-vaults/secret-init:latest"),
+    ({"SECRET_INIT_IMAGE": "i"}, {"provider": "vault"}, "vault_env_image", "i"),
+    ({"SECRET_INIT_IMAGE": "i", "VAULT_ENV_IMAGE": "o"}, {"provider": "vault"}, "vault_env_image", "o"),
+    ({"SECRET_INIT_DELAY": "2s"}, {"provider": "aws"}, "vault_env_delay", 2 * SECOND),
+    ({"SECRET_INIT_DELAY": "2s"}, {}, "vault_env_delay", 0),
+    ({"TRANSIT_KEY_ID": "o", "VAULT_TRANSIT_KEY_ID": "n"}, {"provider": "vault"}, "transit_key_id", "o"),
+    ({"VAULT_TRANSIT_KEY_ID": "n"}, {"provider": "vault"}, "transit_key_id", "n"),
+    ({"TRANSIT_KEY_ID": "o", "BAO_TRANSIT_KEY_ID": "b"}, {"provider": "bao"}, "transit_key_id", "b"),
+    ({"TRANSIT_KEY_ID": "o"}, {"provider": "bao"}, "transit_key_id", ""),
+    ({}, {"provider": "bao"}, "vault_addr", "https://bao:8300"),
+    ({}, {"provider": "bao"}, "vault_image", "openbao/openbao:latest"),
+    ({}, {"provider": "bao"}, "vault_configfile_path", "/bao/secrets"),
+    ({"BAO_ADDR": "https://b"}, {"provider": "bao", "bao-addr": "https://B/"}, "vault_addr", "https://b"),
+    ({}, {"provider": "bao", "bao-role": "b", "/vault-role": "old"}, "vault_role", "b"),
+    ({}, {"provider": "bao", "bao-from-path": "secret/data/a"}, "vault_env_from_path", "secret/data/a"),
+    ({}, {"provider": "bao", "/run-as-user": "5"}, "run_as_user", 5),
+    ({}, {"provider": "bao", "/enable-json-log": "true"}, "enable_json_log", True),
+    ({"LOG_LEVEL": "error", "SECRET_INIT_LOG_LEVEL": "debug"}, {"provider": "vault"}, "log_level", "debug"),
+    ({"LOG_LEVEL": "error"}, {"provider": "vault"}, "log_level", "info"),
+    ({}, {"provider": "aws", "aws-region": "eu-west-1"}, "aws_region", "eu-west-1"),
+    ({"AWS_REGION": "eu-west-1"}, {"provider": "aws"}, "aws_region", "eu-west-1"),
+    ({}, {"provider": "aws", "aws-load-from-secret": "true"}, "aws_load_from_secret", True),
+    ({}, {"provider": "aws", "credentials-namespace": "n"}, "aws_credentials_namespace", "n"),
+    ({}, {"provider": "aws"}, "aws_credentials_secret_name", "aws-credentials"),
+    ({}, {"/vault-agent-cpu": "1", "/vault-agent-cpu-limit": "2"}, "vault_agent_cpu_limit", "1"),
+    ({}, {"/vault-agent-memory-limit": "2", "/vault-agent-memory": "1"}, "vault_agent_memory_limit", "1"),
+    ({}, {"/vault-ct-secrets-mount-path": "/a"}, "vault_configfile_path", "/a"),
+    ({}, {"/vault-ct-secrets-mount-path": "/a", "/vault-configfile-path": "/b"}, "vault_configfile_path", "/b"),
+    ({}, {"provider": "vault", "vault-agent-cpu-limit": "2", "/vault-agent-cpu": "1"}, "vault_agent_cpu_limit", "2"),
+    ({}, {"/vault-agent-share-process-namespace": "true"}, "vault_agent_share_process_namespace", True),
+    ({}, {"/vault-agent-env-variables": '[{"Name":"A","Value":"b"}]'}, "vault_agent_env_variables", ({"name": "A", "value": "b"},)),
+    ({}, {"/containers": "a, b,"}, "only_containers", {"a", "b"}),
+    ({}, {"provider": "vault", "skip-containers": "a"}, "skip_containers", {"a"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("environ", "given", "field", "expected"), SECOND_FAMILY)
+def test_value_of_the_second_family(environ: dict[str, str], given: dict[str, str], field: str, expected: Any) -> None:
+    options, _ = read(
+        {PREFIX + name[1:] if name[0] == "/" else NEW_PREFIX + name: given[name] for name in given}, **environ
+    )
+    assert getattr(options, field) == expected
+
+
+def test_a_wrong_provider_is_refused() -> None:
+    with pytest.raises(Refused, match=rf"^annotation {PROVIDER}: 'gcp' is not a provider: write vault, bao or aws$"):
+        read({PROVIDER: "gcp"})
+
+
+def test_annotations_of_another_provider_have_no_effect() -> None:
+    options, warnings = read({PROVIDER: "bao", NEW_PREFIX + "vault-addr": "https://evil.example"})
+    assert options.vault_addr == "https://bao:8300"
+    assert warnings == [f"annotation {NEW_PREFIX}vault-addr has no effect with provider bao"]
+
+
+@pytest.mark.parametrize(
+    ("given", "opt_in", "needs_provider", "expected"),
+    [
+        ({}, False, False, ""),
+        ({MUTATE: "skip"}, False, False, "skipped"),
+        ({NEW_MUTATE: "skip"}, False, False, "skipped"),
+        ({MUTATE: "skip", NEW_MUTATE: "true"}, True, False, "skipped"),
+        ({}, True, False, "not-opted-in"),
+        ({MUTATE: "True"}, True, False, "not-opted-in"),
+        ({MUTATE: "true"}, True, False, ""),
+        ({NEW_MUTATE: "true"}, True, False, ""),
+        ({}, False, True, "no-provider"),
+        ({PROVIDER: "vault"}, False, True, ""),
+    ],
+)
+def test_reason_to_skip(given: dict[str, str], opt_in: bool, needs_provider: bool, expected: str) -> None:
+    assert find_reason_to_skip(given, opt_in=opt_in, needs_provider=needs_provider) == expected
+
+
+@pytest.mark.parametrize(
+    ("defaults", "own", "expected"),
+    [
+        ({}, {"a": "1"}, {"a": "1"}),
+        ({PREFIX + "vault-role": "d"}, {}, {PREFIX + "vault-role": "d"}),
+        ({PREFIX + "vault-role": "d"}, {PREFIX + "vault-role": "o"}, {PREFIX + "vault-role": "o"}),
+        ({NEW_PREFIX + "vault-role": "d"}, {PREFIX + "vault-role": "o"}, {PREFIX + "vault-role": "o"}),
+        ({PREFIX + "vault-agent-cpu": "1"}, {PREFIX + "vault-agent-cpu-limit": "2"}, {PREFIX + "vault-agent-cpu-limit": "2"}),
+        ({MUTATE: "skip"}, {NEW_MUTATE: "true"}, {NEW_MUTATE: "true"}),
+        ({INJECTED: "app"}, {}, {}),
+        ({PREFIX + "vault-rle": "d"}, {}, {PREFIX + "vault-rle": "d"}),
+    ],
+)  # fmt: skip
+def test_defaults_of_the_namespace(defaults: dict[str, str], own: dict[str, str], expected: dict[str, str]) -> None:
+    assert merge_defaults(defaults, own) == expected
+
+
+LISTED = [
+    ("VAULT_ROLE_ALLOWLIST", "vault-role", "shop-app", "admin"),
+    ("VAULT_PATH_ALLOWLIST", "vault-path", "shop-k8s", "kubernetes-2"),
+    ("VAULT_NAMESPACE_ALLOWLIST", "vault-namespace", "shop-team", ""),
+    ("VAULT_SERVICEACCOUNT_ALLOWLIST", "vault-serviceaccount", "shop-vault", "default"),
+    ("VAULT_TLS_SECRET_ALLOWLIST", "vault-tls-secret", "shop-ca", "ca"),
+    ("IMAGE_ALLOWLIST", "vault-env-image", "shop-/a:b", "a:b"),
+    ("IMAGE_ALLOWLIST", "vault-image", "shop-/a:b", "shop"),
+    ("IMAGE_ALLOWLIST", "vault-ct-image", "shop-/a:b", "x/shop-/a:b"),
+]
+
+
+@pytest.mark.parametrize(("variable", "suffix", "allowed", "refused"), LISTED)
+def test_lists_restrict_what_annotations_choose(variable: str, suffix: str, allowed: str, refused: str) -> None:
+    environ = {variable: "nothing,{namespace}-*", "VAULT_NAMESPACE": "own"}
+    read({PREFIX + suffix: allowed}, **environ)
+    read({PREFIX + suffix: refused}, VAULT_NAMESPACE="own")
+    with pytest.raises(Refused) as caught:
+        read({PREFIX + suffix: refused}, **environ)
+    assert str(caught.value).startswith(f"annotation {PREFIX}{suffix}: the ")
+    assert variable in str(caught.value)
+    assert caught.value.code == 403
+
+
+def test_what_the_operator_chose_may_be_repeated() -> None:
+    environ = {"VAULT_ROLE": "own", "VAULT_ROLE_ALLOWLIST": "x", "VAULT_PATH_ALLOWLIST": "x", "IMAGE_ALLOWLIST": "x"}
+    given = {"vault-role": "own", "vault-path": "/kubernetes/", "vault-image": "hashicorp/vault:latest"}
+    read({PREFIX + suffix: text for suffix, text in given.items()}, **environ)
+
+
+@pytest.mark.parametrize(("template", "is_allowed"), [("{{ .namespace }}-app", True), ("{{ .name }}", False)])
+def test_the_role_of_a_template_is_held_against_the_list(template: str, is_allowed: bool) -> None:
+    reading = read_all({PREFIX + "vault-role": template}, VAULT_ROLE_ALLOWLIST="{namespace}-*")
+    reading.refusals.check()
+    if is_allowed:
+        assert reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default") == "shop-app"
+        return
+    with pytest.raises(Refused, match="the role 'pod' is not one of those that the operator allows"):
+        reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default")
+
+
+def test_the_role_of_the_operator_and_the_default_are_not() -> None:
+    reading = read_all({}, VAULT_ROLE="{{ .name }}", VAULT_ROLE_ALLOWLIST="x")
+    assert reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default") == "pod"
+    assert read_all({}, VAULT_ROLE_ALLOWLIST="x").find_role(Owner(NAMESPACE, "pod"), "jwt", "account") == "account"
+
+
+def test_registries_stay_checked_where_the_operator_says_so() -> None:
+    switched = {PREFIX + "registry-skip-verify": "true"}
+    assert read(switched)[0].registry_skip_verify
+    with pytest.raises(Refused, match="REGISTRY_ALLOW_OBJECT_SKIP_VERIFY"):
+        read(switched, REGISTRY_ALLOW_OBJECT_SKIP_VERIFY="false")
+    read(switched, REGISTRY_ALLOW_OBJECT_SKIP_VERIFY="false", REGISTRY_SKIP_VERIFY="true")
+
+
+def test_a_default_of_the_namespace_is_named_as_one() -> None:
+    settings = Settings.from_environment({"VAULT_ROLE_ALLOWLIST": "x"})
+    own, inherited = {PREFIX + "run-as-user": "x"}, {PREFIX + "vault-role": "admin", PREFIX + "run-as-group": "x"}
+    annotations = merge_defaults(inherited, own)
+    reading = read_annotations(annotations, settings.families, settings.policies, NAMESPACE, own)
+    names = sorted(str(refusal).split(": ")[0] for refusal in reading.refusals.found)
+    assert names == [
+        f"annotation {PREFIX}run-as-group (a default of the namespace)",
+        f"annotation {PREFIX}run-as-user",
+        f"annotation {PREFIX}vault-role (a default of the namespace)",
+    ]

@@ -30,8 +30,8 @@ from vault_secrets_webhook.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vault_secrets_webhook.webhook.admission import Review, Verdict
-    from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+    from vault_secrets_webhook.webhook.admission import AdmissionRequest
+    from vault_secrets_webhook.webhook.mutation import Mutation
     from vault_secrets_webhook.webhook.server import Server
 
 
@@ -74,12 +74,12 @@ async def test_a_client_that_waits_to_be_asked_for_the_body() -> None:
 async def test_own_fault_behind_the_interim_answer() -> None:
     """That one does not count as an answer that has begun."""
 
-    def fail(review: Review, verdict: Verdict) -> None:
+    def fail(*_: object) -> None:
         raise KeyError
 
     review = make_review()
     async with serving() as (server, _), connected(server) as (reader, writer):
-        server.endpoints.log_verdict = fail  # type: ignore[method-assign]
+        server.endpoints.metrics.observe_review = fail  # type: ignore[method-assign, assignment]
         writer.write(EXPECTING % len(review))
         await reader.readexactly(len(INTERIM))
         writer.write(review)
@@ -266,9 +266,9 @@ async def test_reviews_under_way_are_finished() -> None:
     """Also one whose body has not arrived completely when the listening ends."""
     going_on = asyncio.Event()
 
-    async def wait(pod: bytes, namespace: str) -> PodMutation:
+    async def wait(pod: bytes, request: AdmissionRequest) -> Mutation:
         await going_on.wait()
-        return await add_label(pod, namespace)
+        return await add_label(pod, request)
 
     review = make_review()
     async with serving(mutate=wait) as (server, session), connected(server) as (reader, writer):

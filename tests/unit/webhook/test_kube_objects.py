@@ -21,7 +21,7 @@ from vault_secrets_webhook.webhook.kube.client import open_client
 from vault_secrets_webhook.webhook.kube.cluster import Cluster
 from vault_secrets_webhook.webhook.kube.credentials import Access, FixedCredentials, TokenFile, bearer
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
-from vault_secrets_webhook.webhook.kube.objects import ClusterLookup, NoCluster, open_lookup
+from vault_secrets_webhook.webhook.kube.objects import ClusterLookup, NoCluster, open_cluster
 from vault_secrets_webhook.webhook.kube.tls import KeyPair, Trust, make_client_context
 
 if TYPE_CHECKING:
@@ -372,8 +372,9 @@ async def test_server_name(tmp_path: Path) -> None:
 
 @in_loop
 async def test_no_cluster(capfd: pytest.CaptureFixture[str]) -> None:
-    async with open_lookup(make_settings(), Log(), {}) as lookup:
+    async with open_cluster(make_settings(), Log(), {}) as (lookup, client):
         assert isinstance(lookup, NoCluster)
+        assert client is None
         reads: dict[str, Callable[[str, str], Awaitable[object]]] = {
             "secrets": lookup.secret,
             "configmaps": lookup.config_map,

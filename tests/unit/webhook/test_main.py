@@ -85,14 +85,14 @@ def test_signals(webhook: Webhook, number: signal.Signals) -> None:
 def test_settings_that_mean_nothing_here(canary: str) -> None:
     """They mean something to Bank-Vaults' webhook: who brings them along is told, and not what they hold."""
     variables = {
-        "VAULT_TOKEN": canary,
-        "PROVIDER": "bao",
+        "MUTATE_CONFIGMAP": canary,
+        "VAULT_AGENT_SHARE_PROCESS_NAMESPACE": "true",
         "LISTEN_ADDRESS": "8443",
     }
     ended = subprocess.run(COMMAND, env={**CLEAN, **variables}, capture_output=True, check=False, text=True, timeout=60)
     lines = [line for line in ended.stderr.splitlines() if "level=WARN" in line and "a setting has no effect" in line]
     found = [line.partition(" setting=")[2].partition(" ")[0] for line in lines]
-    assert sorted(found) == ["PROVIDER", "VAULT_TOKEN"]
+    assert sorted(found) == ["MUTATE_CONFIGMAP", "VAULT_AGENT_SHARE_PROCESS_NAMESPACE"]
     assert canary not in ended.stderr
 
 

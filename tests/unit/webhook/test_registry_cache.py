@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.unit.webhook.serving import in_loop, until
+from vault_secrets_webhook.webhook.deadline import give_seconds, remaining_seconds
 from vault_secrets_webhook.webhook.registry.cache import Cache, Fresh
 
 
@@ -123,3 +124,45 @@ async def test_a_fault_is_told_to_all_and_not_kept() -> None:
     assert [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)] == [ValueError] * 2
     find.error = None
     assert await cache.get("a", find) == 2
+
+
+@in_loop
+async def test_who_joins_is_not_bound_by_the_time_of_who_came_first() -> None:
+    find = Finder()
+    find.ready.clear()
+    cache: Cache[int] = Cache(2)
+
+    async def review(seconds: float, started: asyncio.Event) -> int:
+        give_seconds(seconds)
+        started.set()
+        async with asyncio.timeout(remaining_seconds()):
+            return await cache.get("a", find)
+
+    impatient = asyncio.create_task(review(0.05, asyncio.Event()))
+    await until(lambda: find.times > 0)
+    joined = asyncio.Event()
+    patient = asyncio.create_task(review(30.0, joined))
+    await joined.wait()
+    with pytest.raises(TimeoutError):
+        await impatient
+    find.ready.set()
+    assert await patient == 1
+    assert find.times == 1
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.05, 10.0), (None, 10.0), (30.0, 30.0)])
+@in_loop
+async def test_the_finding_has_a_bound_of_its_own(seconds: float | None, expected: float) -> None:
+    left: list[float] = []
+
+    async def find() -> Fresh[int]:
+        left.append(remaining_seconds())
+        return Fresh(1, 1.0)
+
+    if seconds is not None:
+        give_seconds(seconds)
+    before = remaining_seconds()
+    cache: Cache[int] = Cache(2)
+    await cache.get("a", find)
+    assert expected - 5.0 < left[0] <= expected
+    assert remaining_seconds() <= before  # that of who asks is as it was

@@ -29,6 +29,12 @@ def read(entries: dict[str, Any], key: str = ".dockerconfigjson") -> list[tuple[
         ({"username": "user", "password": "word"}, ("user", "word", "")),
         ({"username": "a", "password": "b", "auth": encode("c:d"), "email": "x@y"}, ("c", "d", "")),
         ({"auth": encode("user:word\0\0")}, ("user", "word", "")),
+        ({"auth": encode("user:pass").rstrip("=")}, ("user", "pass", "")),
+        ({"auth": f" {encode('user:word')}\n"}, ("user", "word", "")),
+        ({"Auth": encode("user:word")}, ("user", "word", "")),
+        ({"AUTH": encode("a:b"), "auth": encode("user:word")}, ("user", "word", "")),
+        ({"UserName": "user", "PASSWORD": "word", "IdentityToken": "token"}, ("user", "word", "token")),
+        ({"username": "user", "u\N{LATIN SMALL LETTER LONG S}ername": "other"}, ("other", "", "")),
         ({"auth": encode("user:"), "identitytoken": "token"}, ("user", "", "token")),
         ({"identitytoken": "token"}, ("", "", "token")),
         (
@@ -57,7 +63,10 @@ def test_entry_of_nobody(entry: dict[str, Any]) -> None:
         ({".dockerconfigjson": b"\xff"}, "no docker config"),
         ({".dockerconfigjson": b'{"auths": ["hunter2"]}'}, "no docker config"),
         ({".dockercfg": b"[" * 100_000}, "no docker config"),
+        ({".dockercfg": json.dumps(dict.fromkeys(map(str, range(1001)))).encode()}, "more than 1000 registries"),
         ({".dockercfg": b'{"a.example": {"auth": "hunter2!"}}'}, "not base64"),
+        ({".dockercfg": b'{"a.example": {"auth": 7}}'}, "no docker config"),
+        ({".dockercfg": b'{"a.example": {"registrytoken": "hunter2\\nX: y"}}'}, "characters that no token has"),
     ],
 )
 def test_what_is_no_pull_secret(data: dict[str, bytes], words: str) -> None:
@@ -88,6 +97,10 @@ MATCHING = [
     ("pre*.example:1/x", "prefix.example:1/x/y", True),
     ("a?.example", "ab.example/app", True),
     ("example", "a.example/app", False),
+    ("[^b].example", "a.example/app", True),
+    ("[!b].example", "a.example/app", False),
+    ("[a-c].example", "b.example/app", True),
+    ("[a.example", "a.example/app", False),
     ("b.example", "a.example/app", False),
     ("localhost:5000", "localhost:5000/app", True),
     (f"https://{INDEX_DOMAIN}/v1/", "app", True),
@@ -137,3 +150,18 @@ def test_an_entry_of_nothing_is_passed_over() -> None:
 def test_identities_are_told_apart() -> None:
     pairs = [("a\0b", "c"), ("a", "b\0c"), ("a", "b")]
     assert len({Credential("x", user, password).identity() for user, password in pairs}) == len(pairs)
+
+
+def test_names_match_whatever_their_case() -> None:
+    for name in ("auths", "Auths", "AUTHS"):
+        data = {".dockerconfigjson": json.dumps({name: {"a.example": {"auth": encode("user:word")}}}).encode()}
+        ((_, credential),) = read_pull_secret("x", data)
+        assert credential.user == "user"
+    assert read_pull_secret("x", {".dockerconfigjson": b'{"auths": null, "other": 1}'}) == []
+
+
+def test_a_registry_token() -> None:
+    ((_, credential),) = read({"a.example": {"registrytoken": "token2"}})
+    assert (credential.user, credential.registry_token) == ("", "token2")
+    assert "token2" not in repr(credential)
+    assert credential.identity() != Credential("x", "", "", "token2").identity()

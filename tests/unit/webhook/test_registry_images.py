@@ -3,100 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
-import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes.certificates import Authority
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.hosts import FakeHosts
 from tests.fakes.registry import CONFIG, INDEX, MANIFEST, FakeRegistry, Reply, serve_registry
-from tests.unit.webhook.serving import in_loop, make_settings
+from tests.unit.webhook.looking import FOUND, PULL, START, USERS, looking, pull_secret
+from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.deadline import set_deadline
+from vault_secrets_webhook.webhook.deadline import give_seconds
 from vault_secrets_webhook.webhook.kube import client as kube_client
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
-from vault_secrets_webhook.webhook.registry import client
+from vault_secrets_webhook.webhook.registry import client, transport
 from vault_secrets_webhook.webhook.registry.documents import ARCHITECTURES, OWN_ARCHITECTURE
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
-from vault_secrets_webhook.webhook.registry.images import open_images
-from vault_secrets_webhook.webhook.registry.reference import DEFAULT_DOMAIN
+from vault_secrets_webhook.webhook.registry.reference import DEFAULT_DOMAIN, DEFAULT_HOST
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from vault_secrets_webhook.webhook.registry.images import Images
 
-START: dict[str, Any] = {"Entrypoint": ["/app", "$HOME"], "Cmd": ["serve"]}
-FOUND = ImageStart(("/app", "$HOME"), ("serve",))
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-USERS = {"reader": "hunter2"}
-PULL = ("pull",)
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
-
-
-class Setting:
-    """A registry, who looks into its images, and what the cluster was asked for; `codes` are those of its answers."""
-
-    def __init__(self, registry: FakeRegistry, images: Images, cluster: FakeCluster, codes: list[str]) -> None:
-        self.registry = registry
-        self.images = images
-        self.cluster = cluster
-        self.codes = codes
-
-    async def find(self, name: str = "team/app:1", secrets: tuple[str, ...] = (), **fields: Any) -> ImageStart:
-        """Look into an image of the registry."""
-        question = ImageQuestion(f"{self.registry.address}/{name}", "shop", secrets, "default", (), False)
-        return await self.images.find_start(question._replace(**fields))
-
-    async def fail(self, *args: Any, **fields: Any) -> str:
-        """Look into an image in vain; the message, which shows no password."""
-        with pytest.raises(RegistryError) as caught:
-            await self.find(*args, **fields)
-        assert "hunter" not in str(caught.value)
-        assert "canary" not in str(caught.value)
-        assert "\n" not in str(caught.value)
-        return str(caught.value)
-
-    def count(self, part: str = "/v2/") -> int:
-        """Count the requests to paths with a part."""
-        return sum(part in path for _, path, _ in self.registry.asked)
-
-
-def pull_secret(address: str, user: str = "reader", password: str = "hunter2", **fields: str) -> dict[str, bytes]:
-    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {".dockerconfigjson": json.dumps({"auths": {address: {"auth": auth, **fields}}}).encode()}
-
-
-@contextlib.asynccontextmanager
-async def looking(
-    registry: FakeRegistry | None = None,
-    cluster: FakeCluster | None = None,
-    context: ssl.SSLContext | None = None,
-    variables: Mapping[str, str] | None = None,
-) -> AsyncIterator[Setting]:
-    """Serve a registry, with the image `team/app:1` unless it has some, and open the look-up."""
-    async with serve_registry(registry or FakeRegistry(), context) as fake:
-        if not fake.tags:
-            fake.store_image("1", **START)
-        cluster = cluster or FakeCluster()
-        cluster.secrets = {"pull": pull_secret(fake.address), **cluster.secrets}
-        plain = {} if context else {"REGISTRY_PLAIN_HTTP": fake.address}
-        codes: list[str] = []
-        async with open_images(
-            make_settings(None, **{**plain, **(variables or {})}), cluster, lambda code, _: codes.append(code)
-        ) as images:
-            yield Setting(fake, images, cluster, codes)
 
 
 @in_loop
@@ -408,6 +346,151 @@ async def test_what_passes_by_is_tried_again() -> None:
         assert setting.codes == ["429", "503", "200", "200", "200"]
 
 
+@pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
+@in_loop
+async def test_half_an_answer_is_none(part: str) -> None:
+    async with looking() as setting:
+        body = setting.registry.documents[setting.registry.tags["1"]].body
+        times = []
+
+        def break_off(method: str, path: str) -> Reply | None:
+            if method == "HEAD" or part not in path:
+                return None
+            times.append(path)
+            return Reply(200, body, breaks=True)
+
+        setting.registry.intercept = break_off
+        assert f"the registry {setting.registry.address} stopped in the middle of its answer" in await setting.fail()
+        assert len(times) == 3
+        setting.registry.intercept = lambda *args: break_off(*args) if len(times) < 5 else None
+        assert await setting.find() == FOUND
+
+
+@in_loop
+async def test_the_pause_that_a_registry_asks_for_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float | None] = []
+
+    def note_pause(_: int, asked_for: float | None) -> float:
+        pauses.append(asked_for)
+        return 0.0
+
+    monkeypatch.setattr(transport, "pause_after", note_pause)
+    async with looking() as setting:
+        replies = [Reply(429, b"", {"Retry-After": "3"})]
+        setting.registry.intercept = lambda *_: replies.pop() if replies else None
+        assert await setting.find() == FOUND
+        assert pauses == [3.0]
+        assert setting.codes == ["429", "200", "200", "200"]
+
+
+@in_loop
+async def test_a_pause_that_is_longer_than_the_review_is_not_made() -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda *_: Reply(429, b"", {"Retry-After": "60"})
+        message = await setting.fail()
+        assert (
+            "asked too often (429): give the pod a pull secret with a higher limit, or have a mirror asked" in message
+        )
+        assert setting.codes == ["429"]
+
+
+@in_loop
+async def test_the_default_registry_over_plain_http() -> None:
+    hosts = FakeHosts()
+    registry = hosts.add_registry(DEFAULT_HOST, FakeRegistry())
+    registry.store_image("1", **START)
+    async with (
+        serve_registry(FakeRegistry()) as fake,
+        looking(variables={"REGISTRY_PLAIN_HTTP": DEFAULT_DOMAIN}, resolver=hosts) as setting,
+    ):
+        hosts.plain_port = int(fake.address.rpartition(":")[2])
+        fake.documents, fake.tags = registry.documents, registry.tags
+        assert await setting.find(image="team/app:1") == FOUND
+        assert hosts.resolved == [DEFAULT_HOST]
+
+
+@in_loop
+async def test_a_registry_token_is_shown_as_it_is() -> None:
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        setting.registry.valid.add("Bearer hunter2")
+        setting.cluster.secrets = {"token": pull_secret(setting.registry.address, "", "", registrytoken="hunter2")}
+        assert await setting.find(secrets=("token",)) == FOUND
+        assert setting.registry.queries == []
+        setting.registry.valid.clear()
+        assert "Secret shop/token: the registry wants other credentials (401)" in await setting.fail(secrets=("token",))
+
+
+@in_loop
+async def test_an_access_token_that_ends_opens_nothing_to_others() -> None:
+    clock = [0.0]
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        setting.cluster.secrets = {
+            **setting.cluster.secrets,
+            "wrong": pull_secret(setting.registry.address, password="hunter3"),
+        }
+        sources = setting.images.sources
+        sources.client.gatekeeper.passes.clock = sources.client.starts.clock = lambda: clock[0]
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await setting.find(name, PULL) == FOUND
+        for now in (100.0, 241.0, 599.0, 601.0):  # tokens are kept for 240 seconds, what images start for 600
+            clock[0] = now
+            assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
+            assert "without credentials: " in await setting.fail(name)
+        setting.registry.users = {}  # and whoever lost his right is not answered for longer, either
+        assert "Secret shop/pull: " in await setting.fail(name, PULL)
+        assert "Secret shop/pull: " in await setting.fail("team/app:1", PULL)
+
+
+@in_loop
+async def test_a_tag_that_moves_is_seen_at_once() -> None:
+    async with looking() as setting:
+        for word in ("/one", "/two", "/one"):
+            setting.registry.store_image("1", Entrypoint=[word])
+            assert await setting.find() == ImageStart((word,), ())
+
+
+@in_loop
+async def test_pull_secrets_are_read_once_for_a_review() -> None:
+    cluster = FakeCluster(failures={"broken": KubernetesError("cannot read it")}, pull_secrets={"default": ["pull"]})
+    async with looking(FakeRegistry("basic", USERS), cluster) as setting:
+        setting.registry.store_image("2", Entrypoint=["/other"])
+        images = [f"{setting.registry.address}/team/app:{tag}" for tag in "1212"]
+        for secrets in (("broken", "missing", "pull"), ()):
+            review = setting.images.for_review()
+            questions = [ImageQuestion(image, "shop", secrets, "default", (), False) for image in images]
+            found = await asyncio.gather(*(review.find_start(question) for question in questions))
+            assert found == [FOUND, ImageStart(("/other",), ())] * 2
+        reads = [("Secret", "shop", name) for name in ("broken", "missing", "pull")]
+        assert cluster.asked == [*reads, ("ServiceAccount", "shop", "default"), ("Secret", "shop", "pull")]
+
+
+@in_loop
+async def test_what_failed_once_in_a_review_is_asked_again_in_the_next() -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda *_: Reply(404)
+        await setting.fail()
+        setting.registry.intercept = lambda *_: None
+        assert await setting.find() == FOUND
+
+
+@in_loop
+async def test_architectures_that_are_not_wanted_come_last() -> None:
+    registry = FakeRegistry()
+    made = [
+        {**registry.store_image(Entrypoint=[f"/{name}"]), "platform": {"os": "linux", "architecture": name}}
+        for name in (OWN_ARCHITECTURE, "other")
+    ]
+    registry.store_index(*made, tag="1")
+    registry.store_index(made[0], tag="2")
+    async with looking(registry) as setting:
+        unwanted = (OWN_ARCHITECTURE,)
+        assert (await setting.find()).entrypoint == (f"/{OWN_ARCHITECTURE}",)
+        assert (await setting.find(unwanted_architectures=unwanted)).entrypoint == ("/other",)
+        assert (await setting.find("team/app:2", unwanted_architectures=unwanted)).entrypoint == (
+            f"/{OWN_ARCHITECTURE}",
+        )
+
+
 @in_loop
 async def test_credentials_do_not_follow_a_redirect_to_another_host() -> None:
     other = FakeRegistry()
@@ -428,10 +511,10 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("http_proxy", f"http://{proxy.registry.address}")
         monkeypatch.setenv("no_proxy", "")
         question = ImageQuestion("registry.invalid/team/app:1", "shop", (), "default", (), False)
-        assert await setting.images.find_start(question) == FOUND
+        assert await setting.images.for_review().find_start(question) == FOUND
         monkeypatch.setenv("no_proxy", ".invalid")
         with pytest.raises(RegistryError, match="cannot be reached"):
-            await setting.images.find_start(question)
+            await setting.images.for_review().find_start(question)
         assert proxy.count() == 3
 
 
@@ -439,8 +522,8 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
 async def test_a_registry_that_never_answers() -> None:
     async with looking() as setting:
         setting.registry.intercept = lambda *_: Reply(hangs=True)
-        set_deadline("300ms")
-        assert "there was no answer within 0." in await setting.fail()
+        give_seconds(0.3)
+        assert re.search(r"took too long to answer|no answer within 0\.", await setting.fail())
 
 
 @in_loop
@@ -449,7 +532,7 @@ async def test_a_registry_that_is_away() -> None:
         for image in ("127.0.0.1:1/app", "nowhere.invalid/app"):
             question = ImageQuestion(image, "shop", (), "default", (), False)
             with pytest.raises(RegistryError, match="cannot be reached"):
-                await setting.images.find_start(question)
+                await setting.images.for_review().find_start(question)
 
 
 @in_loop
@@ -525,8 +608,15 @@ async def test_a_host_that_is_none(host: str) -> None:
 @in_loop
 async def test_a_command_that_is_too_long_to_be_kept() -> None:
     async with looking() as setting:
+        for length, times in ((4000, 1), (5000, 2)):
+            setting.registry.store_image("long", Entrypoint=["x" * length])
+            before = len(setting.registry.asked)
+            for _ in range(2):
+                assert (await setting.find("team/app:long")).entrypoint == ("x" * length,)
+            gets = [path for method, path, _ in setting.registry.asked[before:] if method == "GET"]
+            assert len(gets) == 2 * times
         setting.registry.store_image("long", Entrypoint=["run", "x" * 70_000])
-        assert "too long to be kept" in await setting.fail("team/app:long")
+        assert "too long for a pod" in await setting.fail("team/app:long")
 
 
 @in_loop

@@ -21,19 +21,25 @@ from tests.unit.webhook.serving import (
     read_patch,
     serving,
 )
-from vault_secrets_webhook.errors import InvalidReference, Refused
+from vault_secrets_webhook.errors import InvalidReference, Refused, Unreachable
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
-from vault_secrets_webhook.webhook.mutate.pod import PodMutation
+from vault_secrets_webhook.webhook.mutation import Mutation, Reviewer
+from vault_secrets_webhook.webhook.reviewers import build_reviewers
 from vault_secrets_webhook.webhook.server import running_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from vault_secrets_webhook.webhook.admission import AdmissionRequest
+
 MIB = 1024 * 1024
+LONG = "x" * 100_000
+# How lines of the log name the object of `make_review`.
+OBJECT = f"kind=Pod namespace=shop name=web- operation=CREATE uid={UID}"
 
 
 @in_loop
@@ -61,7 +67,7 @@ async def test_the_real_mutation() -> None:
     }
     settings = make_settings()
     async with (
-        running_server(settings, NoCluster(), log=Log("error"), timing=QUICK) as server,
+        running_server(settings, build_reviewers(settings, NoCluster()), log=Log("error"), timing=QUICK) as server,
         open_session() as session,
     ):
         _, _, document = await post(session, f"{server.url}/pods", make_review(object=pod))
@@ -134,7 +140,7 @@ async def test_rejected_requests_are_logged_once_in_a_while(canary: str, capfd: 
 
 @in_loop
 async def test_our_own_failures_are_not_logged_as_rejected(capfd: pytest.CaptureFixture[str]) -> None:
-    async def fail(pod: bytes, namespace: str) -> PodMutation:
+    async def fail(pod: bytes, request: AdmissionRequest) -> Mutation:
         raise KubernetesError("no")
 
     async with serving(mutate=fail) as (server, session):
@@ -178,7 +184,7 @@ async def test_body_over_the_limit_without_a_length() -> None:
 
 @in_loop
 async def test_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    async def refuse(pod: bytes, namespace: str) -> PodMutation:
+    async def refuse(pod: bytes, request: AdmissionRequest) -> Mutation:
         raise Refused("annotation x: no", code=403)
 
     async with serving(mutate=refuse) as (server, session):
@@ -186,16 +192,16 @@ async def test_refused(capfd: pytest.CaptureFixture[str]) -> None:
         assert status == 200
         assert document["response"]["status"]["message"] == "annotation x: no"
         metrics = server.endpoints.metrics.registry
-        assert metrics.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "refused-403"}) == 1.0
-    assert (
-        'msg="pod refused" namespace=shop pod=web- reason=refused-403 error="annotation x: no"'
-        in capfd.readouterr().err
-    )
+        assert (
+            metrics.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "refused-403", "kind": "v1/Pod"})
+            == 1.0
+        )
+    assert f'msg="pod refused" {OBJECT} reason=refused-403 error="annotation x: no"' in capfd.readouterr().err
 
 
 @in_loop
 async def test_a_refused_value_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
-    async def refuse(pod: bytes, namespace: str) -> PodMutation:
+    async def refuse(pod: bytes, request: AdmissionRequest) -> Mutation:
         raise Refused(f"container 'app', variable 'A': {InvalidReference('no key', 'vault:hunter2', 13, 14)}")
 
     async with serving(mutate=refuse) as (server, session):
@@ -213,24 +219,21 @@ async def test_mutated_is_logged_once(capfd: pytest.CaptureFixture[str]) -> None
         await post(session, f"{server.url}/pods", make_review(operation="UPDATE"))
     lines = [line for line in capfd.readouterr().err.splitlines() if "pod " in line]
     assert len(lines) == 1
-    assert 'msg="pod mutated" namespace=shop pod=web- containers=app reason=injected' in lines[0]
-
-
-LONG = "x" * 100_000
+    assert f'msg="pod mutated" {OBJECT} changed=app reason=injected' in lines[0]
 
 
 @in_loop
 async def test_lines_of_the_log_are_bounded(capfd: pytest.CaptureFixture[str]) -> None:
     """Names come from whoever sends reviews, and from pods that were not validated yet."""
-    outcomes: list[PodMutation | Exception] = [
-        PodMutation([PatchOperation("add", "/x", 1)], [], [LONG] * 1000, "injected", [LONG] * 1000),
+    outcomes: list[Mutation | Exception] = [
+        Mutation([PatchOperation("add", "/x", 1)], [], [LONG] * 1000, "injected", [LONG] * 1000),
         Refused(LONG),
         KubernetesError("no"),
         KeyError("no"),
         TimeoutError(),
     ]
 
-    async def mutate(pod: bytes, namespace: str) -> PodMutation:
+    async def mutate(pod: bytes, request: AdmissionRequest) -> Mutation:
         outcome = outcomes[int(json.loads(pod)["outcome"])]
         if isinstance(outcome, Exception):
             raise outcome
@@ -241,7 +244,7 @@ async def test_lines_of_the_log_are_bounded(capfd: pytest.CaptureFixture[str]) -
             review = make_review(uid=LONG, namespace=LONG, name=LONG, object={"outcome": number})
             await post(session, f"{server.url}/pods", review)
         assert LONG.encode() not in server.endpoints.metrics.render()
-    lines = [line for line in capfd.readouterr().err.splitlines() if "pod" in line]
+    lines = [line for line in capfd.readouterr().err.splitlines() if "kind=Pod" in line]
     assert len(lines) == len(outcomes) + 1
     assert max(map(len, lines)) < 12_000
     assert sum("and 980 more" in line for line in lines) == 2
@@ -249,8 +252,8 @@ async def test_lines_of_the_log_are_bounded(capfd: pytest.CaptureFixture[str]) -
 
 @in_loop
 async def test_objects_that_could_not_be_read(capfd: pytest.CaptureFixture[str]) -> None:
-    async def leave(pod: bytes, namespace: str) -> PodMutation:
-        return PodMutation([], [], [], "no-references", ["Secret db: RBAC", "ConfigMap c: RBAC"])
+    async def leave(pod: bytes, request: AdmissionRequest) -> Mutation:
+        return Mutation([], [], [], "no-references", ["Secret db: RBAC", "ConfigMap c: RBAC"])
 
     async with serving(mutate=leave) as (server, session):
         await post(session, f"{server.url}/pods", make_review())
@@ -258,19 +261,49 @@ async def test_objects_that_could_not_be_read(capfd: pytest.CaptureFixture[str])
         assert registry.get_sample_value("vault_secrets_webhook_unread_objects_total") == 2.0
     [line] = [line for line in capfd.readouterr().err.splitlines() if "could not be read" in line]
     assert "level=WARN" in line
-    assert 'namespace=shop pod=web- objects="Secret db: RBAC,ConfigMap c: RBAC"' in line
+    assert f'{OBJECT} objects="Secret db: RBAC,ConfigMap c: RBAC"' in line
+
+
+@in_loop
+async def test_each_path_has_its_reviewer(capfd: pytest.CaptureFixture[str]) -> None:
+    async def fail(_: bytes, request: AdmissionRequest) -> Mutation:
+        raise Unreachable(f"Vault is away, asked for {request.name}")
+
+    secrets = Reviewer("/secrets", "Secret", "vault-secrets-secrets", None, frozenset(("UPDATE",)), fail)
+    review = make_review(operation="UPDATE", name="db", kind={"version": "v1", "kind": "Secret"})
+    async with serving(others=[secrets]) as (server, session):
+        status, _, _ = await post(session, f"{server.url}/pods", review)
+        assert status == 200
+        status, _, document = await post(session, f"{server.url}/secrets", review)
+        assert (status, document["message"]) == (500, "Vault is away, asked for db")
+        registry = server.endpoints.metrics.registry
+        assert (
+            registry.get_sample_value(
+                "vault_secrets_webhook_reviews_total", {"reason": "vault-error", "kind": "v1/Secret"}
+            )
+            == 1.0
+        )
+        metrics = server.endpoints.metrics.render().decode()
+    assert 'success="false",webhook_id="vault-secrets-secrets"' in metrics
+    assert 'success="true",webhook_id="vault-secrets-pods"' in metrics
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "ERROR" in line]
+    assert 'msg="a Secret could not be reviewed"' in line
+    assert f"kind=Secret namespace=shop name=db operation=UPDATE uid={UID}" in line
 
 
 @in_loop
 async def test_untouched_is_logged_for_debugging(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving(level="debug") as (server, session):
         await post(session, f"{server.url}/pods", make_review(operation="UPDATE"))
-    assert 'level=DEBUG msg="pod left as it is" namespace=shop pod=web- reason=operation' in capfd.readouterr().err
+    assert (
+        f'level=DEBUG msg="pod left as it is" {OBJECT.replace("CREATE", "UPDATE")} reason=operation'
+        in capfd.readouterr().err
+    )
 
 
 @in_loop
 async def test_own_fault(canary: str, capfd: pytest.CaptureFixture[str]) -> None:
-    async def fail(pod: bytes, namespace: str) -> PodMutation:
+    async def fail(pod: bytes, request: AdmissionRequest) -> Mutation:
         raise KeyError(json.loads(pod)["data"])
 
     async with serving(mutate=fail) as (server, session):
@@ -278,7 +311,12 @@ async def test_own_fault(canary: str, capfd: pytest.CaptureFixture[str]) -> None
         assert (status, document["kind"], document["status"]) == (500, "Status", "Failure")
         assert document["message"] == "internal error (KeyError); the webhook's log says where"
         registry = server.endpoints.metrics.registry
-        assert registry.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "internal-error"}) == 1.0
+        assert (
+            registry.get_sample_value(
+                "vault_secrets_webhook_reviews_total", {"reason": "internal-error", "kind": "v1/Pod"}
+            )
+            == 1.0
+        )
         assert canary.encode() not in server.endpoints.metrics.render()
     log = capfd.readouterr().err
     assert "error=KeyError" in log
@@ -304,20 +342,25 @@ async def test_own_fault_outside_of_a_review(canary: str, capfd: pytest.CaptureF
 
 @in_loop
 async def test_kubernetes_error(capfd: pytest.CaptureFixture[str]) -> None:
-    async def fail(pod: bytes, namespace: str) -> PodMutation:
+    async def fail(pod: bytes, request: AdmissionRequest) -> Mutation:
         raise KubernetesError("cannot read secrets shop/a: no")
 
     async with serving(mutate=fail) as (server, session):
         status, _, document = await post(session, f"{server.url}/pods", make_review())
         assert (status, document["message"]) == (500, "cannot read secrets shop/a: no")
         registry = server.endpoints.metrics.registry
-        assert registry.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "kubernetes-error"}) == 1.0
+        assert (
+            registry.get_sample_value(
+                "vault_secrets_webhook_reviews_total", {"reason": "kubernetes-error", "kind": "v1/Pod"}
+            )
+            == 1.0
+        )
     assert "cannot read secrets shop/a: no" in capfd.readouterr().err
 
 
 @in_loop
 async def test_deadline_of_the_api_server() -> None:
-    async def hang(pod: bytes, namespace: str) -> PodMutation:
+    async def hang(pod: bytes, request: AdmissionRequest) -> Mutation:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -325,7 +368,10 @@ async def test_deadline_of_the_api_server() -> None:
         status, _, document = await post(session, f"{server.url}/pods?timeout=50ms", make_review())
         assert (status, document["reason"]) == (504, "Timeout")
         registry = server.endpoints.metrics.registry
-        assert registry.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "timeout"}) == 1.0
+        assert (
+            registry.get_sample_value("vault_secrets_webhook_reviews_total", {"reason": "timeout", "kind": "v1/Pod"})
+            == 1.0
+        )
 
 
 @in_loop

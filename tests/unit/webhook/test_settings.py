@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.policy import Policy
-from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, POLICY_VARIABLES, VARIABLES, Settings
+from vault_secrets_webhook.webhook.settings import ALL_VARIABLES, VARIABLES, Settings
 
 OWN_IMAGE = {"VAULT_ENV_IMAGE": "vault-env:1"}
 
@@ -71,7 +70,7 @@ def test_value(environ: dict[str, str], field: str, expected: Any) -> None:
     ],
 )
 def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
-    assert getattr(Settings.from_environment(environ).policy, field) == expected
+    assert getattr(Settings.from_environment(environ).policies.of("", "shop"), field) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,18 +94,24 @@ def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
         ({"VAULT_ENV_CPU_LIMIT": "half"}, "VAULT_ENV_CPU_LIMIT: 'half' is not a quantity"),
         (
             {"VAULT_ENV_VOLUME_MEDIUM": "tmpfs"},
-            "VAULT_ENV_VOLUME_MEDIUM: 'tmpfs' is not a volume medium: write Memory, Disk or Image",
+            "VAULT_ENV_VOLUME_MEDIUM: 'tmpfs' is not a volume medium: write Memory, Disk, Image or Auto",
         ),
         (
             {**OWN_IMAGE, "VAULT_ENV_COPY": "cp"},
             "VAULT_ENV_COPY: 'cp' is not a way to copy vault-env: write shell or self",
         ),
-        ({"VAULT_ENV_COPY": "self"}, "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE: name the image"),
+        (
+            {"VAULT_ENV_COPY": "self"},
+            "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE (or SECRET_INIT_IMAGE): name the image",
+        ),
         (
             {"VAULT_ENV_COPY": "self", "VAULT_ENV_IMAGE": ""},
-            "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE: name the image",
+            "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE (or SECRET_INIT_IMAGE): name the image",
         ),
-        ({"VAULT_ENV_VOLUME_MEDIUM": "image"}, "VAULT_ENV_VOLUME_MEDIUM=Image needs VAULT_ENV_IMAGE: name the image"),
+        (
+            {"VAULT_ENV_VOLUME_MEDIUM": "image"},
+            "VAULT_ENV_VOLUME_MEDIUM=Image needs VAULT_ENV_IMAGE (or SECRET_INIT_IMAGE): name the image",
+        ),
         ({"TLS_CERT_FILE": "c"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
         ({"TLS_PRIVATE_KEY_FILE": "k"}, "TLS_CERT_FILE and TLS_PRIVATE_KEY_FILE are needed together"),
     ],
@@ -132,7 +137,7 @@ def test_the_policy_holds_what_the_operator_set() -> None:
             "VAULT_ALLOW_OBJECT_SKIP_VERIFY": "true",
             "VAULT_SKIP_VERIFY": "true",
         }
-    ).policy
+    ).policies.of("", "shop")
     assert policy.own_address == "https://vault.example"
     assert policy.allowed_addresses == {"https://other.example"}
     assert (policy.allow_private, policy.allow_skip_verify, policy.skip_verify_default) == (True, True, True)
@@ -143,12 +148,7 @@ def test_a_token_has_no_place(canary: str) -> None:
     assert "VAULT_TOKEN" not in ALL_VARIABLES
 
 
-def test_no_rule_of_the_operator_stands_in_two_places() -> None:
-    assert not set(Settings.__struct_fields__) & {variable.field for variable in POLICY_VARIABLES}
-    assert {variable.field for variable in POLICY_VARIABLES} < set(Policy.__struct_fields__)
-
-
 def test_every_field_has_a_variable() -> None:
     fields = {variable.field for variable in VARIABLES}
-    assert fields | {"defaults", "policy"} == set(Settings.__struct_fields__)
+    assert fields | {"families", "policies"} == set(Settings.__struct_fields__)
     assert all(help_text for _, help_text in ALL_VARIABLES.values())

@@ -1,9 +1,14 @@
-"""Reads objects from the Kubernetes API over one pool of connections.
+"""Sends requests to the Kubernetes API over one pool of connections.
 
-Every request is a GET, so it may be repeated: after 401 with renewed credentials, after 429, 5xx and a failed
-connection with growing pauses, all inside the deadline of the review at hand. Proxies are only those of a kubeconfig:
-the variables HTTPS_PROXY and NO_PROXY are made for the way out of the cluster, and aiohttp does not know the ranges of
-addresses that NO_PROXY usually names for the way inside.
+What failed is tried again with growing pauses, all inside the deadline of the review at hand, and after 401 at once
+with renewed credentials. A read may be repeated whatever happened to it. A write may be repeated only when the API
+server did not begin with it: it said so (429), or there was no connection to send it by. Anything else is for the
+caller to find out, by reading.
+
+Proxies are only those of a kubeconfig: the variables HTTPS_PROXY and NO_PROXY are made for the way out of the cluster,
+and aiohttp does not know the ranges of addresses that NO_PROXY usually names for the way inside.
+For statuses: https://kubernetes.io/docs/reference/using-api/api-concepts/ and, for 429, the page on API Priority and
+Fairness; what objects look like is not known here.
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import TYPE_CHECKING, NamedTuple
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from vault_secrets_webhook import __version__
@@ -24,10 +31,12 @@ from vault_secrets_webhook.webhook.deadline import remaining_seconds
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from .cluster import Cluster
     from .credentials import Access
+
+Decoded = TypeVar("Decoded")
 
 MOST_TRIES = 3
 FIRST_PAUSE = 0.2
@@ -37,13 +46,22 @@ TRY_SHARE = 0.5
 LARGEST_ANSWER = 4 * 1024 * 1024
 SHORTEST_TRY = 0.05
 CONNECTIONS = 32
+# Statuses after which a request may be sent again.
 RETRIABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
+RETRIABLE_WRITE = frozenset((429,))
+# What a method does to an object, for messages.
+VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "change", "DELETE": "delete"}
+JSON = "application/json"
+UNREACHABLE = "unreachable"
+JSON_PATCH = "application/json-patch+json"
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "User-Agent": f"vault-secrets-webhook/{__version__}",
 }
-OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 401, 403, 404
+OK, REDIRECTIONS = 200, 300
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
+NO_API_SERVER = "what answered is no API server; is there a proxy in between?"
 
 
 class Target(NamedTuple):
@@ -61,6 +79,30 @@ class Target(NamedTuple):
         return f"{self.resource} {self.namespace}/{self.name}"
 
 
+class Call(NamedTuple):
+    """A request. `path` is written as in the URL, with its query, of checked names.
+
+    `what` names the object for messages (`secrets shop/db`), `permission` is what RBAC must allow for it (`the verb get
+    for secrets in namespace shop`), or empty. Without `retries` it is sent once.
+    """
+
+    method: str
+    path: str
+    what: str
+    permission: str = ""
+    body: bytes = b""
+    content_type: str = JSON
+    retries: bool = True
+
+    def is_read(self) -> bool:
+        """Tell whether it changes nothing."""
+        return self.method == "GET"
+
+    def describe(self) -> str:
+        """Describe what is done to what."""
+        return f"{VERBS[self.method]} {self.what}"
+
+
 class Answer(NamedTuple):
     """An HTTP answer: status, content type, body, and the pause it asks for (seconds, or None)."""
 
@@ -71,86 +113,147 @@ class Answer(NamedTuple):
 
 
 class Disconnected(Exception):
-    """A try that brought no answer; the text says why."""
+    """A try that brought no answer; the text says why. `is_sent` tells whether the request may have got there."""
+
+    def __init__(self, message: str, *, is_sent: bool = True) -> None:
+        super().__init__(message)
+        self.is_sent = is_sent
 
 
 class Client:
-    """Reads objects of one cluster."""
+    """Sends requests to the API server of one cluster.
+
+    `observe` is told the method of each request, the status of its answer or `unreachable`, and the seconds it took.
+    """
 
     def __init__(self, cluster: Cluster, session: aiohttp.ClientSession) -> None:
         self.cluster = cluster
         self.session = session
+        self.observe: Callable[[str, str, float], None] | None = None
 
     async def read(self, target: Target) -> bytes | None:
         """Read an object as JSON; None when it does not exist. Raises KubernetesError, which names the object."""
+        permission = f"the verb get for {target.resource} in namespace {target.namespace}"
+        try:
+            answer = await self.send(Call("GET", target.path(), str(target), permission))
+        except KubernetesError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        return answer.body
+
+    async def send(self, call: Call) -> Answer:
+        """Send a request; gives the answer if its status is 2xx.
+
+        Raises KubernetesError, which names the object, for all others: its `status` is that of the answer, or None when
+        there was none.
+        """
         limit = remaining_seconds()
         try:
             async with asyncio.timeout(limit):
-                answer = await self.insist(target)
+                answer = await self.insist(call)
         except TimeoutError:
-            raise KubernetesError(f"cannot read {target}: no answer within {limit:.1f} seconds") from None
+            raise KubernetesError(f"cannot {call.describe()}: no answer within {limit:.1f} seconds") from None
         except (KubernetesError, Disconnected) as error:
-            raise KubernetesError(f"cannot read {target}: {error}") from None
-        if answer.status == NOT_FOUND:
-            return None
-        if answer.status != OK:
-            raise KubernetesError(f"cannot read {target}: {self.explain(answer, target)}", status=answer.status)
-        return answer.body
+            raise KubernetesError(f"cannot {call.describe()}: {error}") from None
+        if not OK <= answer.status < REDIRECTIONS:
+            message = f"cannot {call.describe()}: {self.explain(answer, call)}"
+            raise KubernetesError(message, status=answer.status)
+        return answer
 
-    async def insist(self, target: Target) -> Answer:
+    async def insist(self, call: Call) -> Answer:
         """Ask until there is an answer that stands. Raises KubernetesError and Disconnected."""
-        for number in range(1, MOST_TRIES):
+        retriable = RETRIABLE if call.is_read() else RETRIABLE_WRITE
+        for number in range(1, MOST_TRIES if call.retries else 1):
             try:
-                answer = await self.ask_with_renewal(target)
-            except Disconnected:
+                answer = await self.ask_with_renewal(call)
+            except Disconnected as error:
+                if error.is_sent and not call.is_read():
+                    raise
                 await asyncio.sleep(pause_after(number, None))
                 continue
-            if answer.status not in RETRIABLE:
+            if answer.status not in retriable:
                 return answer
             await asyncio.sleep(pause_after(number, answer.retry_after))
-        return await self.ask_with_renewal(target)
+        return await self.ask_with_renewal(call)
 
-    async def ask_with_renewal(self, target: Target) -> Answer:
+    async def ask_with_renewal(self, call: Call) -> Answer:
         """Ask once, and once more with other credentials if these are not accepted."""
         credentials = self.cluster.credentials
         access = await credentials.access()
-        answer = await self.ask(target, access)
+        answer = await self.ask_and_tell(call, access)
         if answer.status == UNAUTHORIZED and await credentials.renew(access):
-            answer = await self.ask(target, await credentials.access())
+            answer = await self.ask_and_tell(call, await credentials.access())
         return answer
 
-    async def ask(self, target: Target, access: Access) -> Answer:
-        """Send one request. Raises Disconnected, and KubernetesError for what another try would not change."""
+    async def ask_and_tell(self, call: Call, access: Access) -> Answer:
+        """Ask once, and tell whoever counts."""
+        started, code = perf_counter(), UNREACHABLE
         try:
-            async with self.session.get(
-                URL(self.cluster.url + target.path(), encoded=True),
-                headers={**HEADERS, **access.headers},
+            answer = await self.ask(call, access)
+            code = str(answer.status)
+        finally:
+            if self.observe is not None:
+                self.observe(call.method, code, perf_counter() - started)
+        return answer
+
+    async def ask(self, call: Call, access: Access) -> Answer:
+        """Send one request. Raises Disconnected, and KubernetesError for what another try would not change."""
+        fields = {**HEADERS, **access.headers}
+        if call.body:
+            fields["Content-Type"] = call.content_type
+        try:
+            async with self.session.request(
+                call.method,
+                URL(self.cluster.url + call.path, encoded=True),
+                data=call.body or None,
+                headers=fields,
                 ssl=access.context or self.cluster.context,
                 server_hostname=self.cluster.server_name,
                 proxy=self.cluster.proxy,
                 allow_redirects=False,  # our credentials are for this server only
-                timeout=aiohttp.ClientTimeout(total=max(remaining_seconds() * TRY_SHARE, SHORTEST_TRY)),
+                timeout=limit_try(call),
             ) as response:
                 body = await read_answer(response)
                 return Answer(response.status, response.content_type, body, read_retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
             raise KubernetesError(f"the certificate of {self.cluster.url} was not accepted: {reason}") from None
-        except TimeoutError:
-            raise Disconnected(f"{self.cluster.url} took too long to answer") from None
+        except TimeoutError as error:
+            is_sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            raise Disconnected(f"{self.cluster.url} took too long to answer", is_sent=is_sent) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Disconnected(f"{self.cluster.url} cannot be reached: {describe(error)}") from None
+            message = f"{self.cluster.url} cannot be reached: {describe(error)}"
+            raise Disconnected(message, is_sent=not isinstance(error, aiohttp.ClientConnectorError)) from None
 
-    def explain(self, answer: Answer, target: Target) -> str:
+    def explain(self, answer: Answer, call: Call) -> str:
         """Say what an answer with an error means, and what is to be done."""
         if answer.status == UNAUTHORIZED:
             return f"the API server does not accept our credentials (401); they come from {self.cluster.source}"
-        if answer.status == FORBIDDEN:
-            resource, namespace, _ = target
-            return (
-                f"RBAC does not allow it (403): the webhook needs the verb get for {resource} in namespace {namespace}"
-            )
+        if answer.status == FORBIDDEN and call.permission:
+            others = "" if call.is_read() else ", and no quota or admission plugin against it"
+            return f"RBAC does not allow it (403): the webhook needs {call.permission}{others}"
         return f"the API server answered with status {answer.status}"
+
+
+def limit_try(call: Call) -> aiohttp.ClientTimeout:
+    """Choose how long a try may take: as long as there is time, unless there could be another one."""
+    left = remaining_seconds()
+    share = max(left * TRY_SHARE, SHORTEST_TRY) if call.retries else None
+    if call.is_read():
+        return aiohttp.ClientTimeout(total=share)
+    return aiohttp.ClientTimeout(total=max(left, SHORTEST_TRY), sock_connect=share)
+
+
+def decode_answer(answer: Answer, decoder: msgspec.json.Decoder[Decoded], what: str) -> Decoded:
+    """Decode what an API server answered. Raises KubernetesError when it cannot come from one.
+
+    The text of the answer is in no message: it may hold secrets.
+    """
+    try:
+        return decoder.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise KubernetesError(f"cannot understand the answer about {what}: {NO_API_SERVER}") from None
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Never, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Never, TypeVar
 
 import msgspec
 
 from vault_secrets_webhook.webhook.values import is_label, is_object_name
 
-from .client import Client, Target, open_client
+from .client import NO_API_SERVER, Client, Target, open_client
 from .discovery import find_cluster
 from .errors import KubernetesError
 
@@ -95,8 +95,7 @@ class ClusterLookup:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found = None
         if found is None or found.kind != decoder.type.__name__:
-            message = f"cannot read {target}: what answered is no API server; is there a proxy in between?"
-            raise KubernetesError(message)
+            raise KubernetesError(f"cannot read {target}: {NO_API_SERVER}")
         return found
 
 
@@ -121,16 +120,23 @@ def refuse(target: Target) -> Never:
     raise KubernetesError(f"cannot read {target}: there is no cluster; set KUBECONFIG or run the webhook in a pod")
 
 
+class KubernetesCluster(NamedTuple):
+    """The cluster as the webhook uses it: `lookup` for mutations, `client` for all else, None without a cluster."""
+
+    lookup: PullSecretLookup
+    client: Client | None
+
+
 @contextlib.asynccontextmanager
-async def open_lookup(
+async def open_cluster(
     settings: Settings, log: Log, environ: Mapping[str, str] = os.environ
-) -> AsyncIterator[PullSecretLookup]:
-    """Open the look-up that the settings and the environment describe. Raises ConfigurationError."""
+) -> AsyncIterator[KubernetesCluster]:
+    """Open the cluster that the settings and the environment describe. Raises ConfigurationError."""
     cluster = find_cluster(settings.kubeconfig, environ)
     if cluster is None:
         log.warning("there is no cluster: pods that name Secrets or ConfigMaps cannot be reviewed")
-        yield NoCluster()
+        yield KubernetesCluster(NoCluster(), None)
         return
     log.info("cluster", url=cluster.url, credentials=cluster.source)
     async with open_client(cluster) as client:
-        yield ClusterLookup(client)
+        yield KubernetesCluster(ClusterLookup(client), client)

@@ -1,4 +1,4 @@
-"""One container: whether vault-env starts its command already, and making it so."""
+"""One container: whether vault-env, or secret-init, starts its command already, and making it so."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import Refused
 
-from .volume import EXECUTABLE
+from .flavour import EXECUTABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from .patch import Patch
     from .spec import Container, Handler
-
-# Ours, and those of the webhook that we may be installed beside during a migration.
-EXECUTABLES = frozenset((EXECUTABLE, "/vault/secret-init", "/bao/secret-init", "/aws/secret-init"))
 
 # First words that our vault-env takes for itself; after `--` it starts the command of that name. Only there, because
 # Bank-Vaults' vault-env, whose image may be in use, has no such words and would look for a command called `--`.
@@ -33,7 +30,7 @@ HANDLERS: tuple[tuple[str, Callable[[Container], Handler | None]], ...] = (
 
 
 def is_wrapped(container: Container, marked: Collection[str], *, has_copier: bool) -> bool:
-    """Tell whether vault-env, or what does the same for another webhook, starts the container's command.
+    """Tell whether vault-env, or what does the same for another provider or webhook, starts the container's command.
 
     `marked` are the containers that we once wrapped; `has_copier` tells that the pod has a container already that
     copies the executable, ours or that of a webhook which leaves no mark. Then the command may have got another
@@ -46,8 +43,8 @@ def is_wrapped(container: Container, marked: Collection[str], *, has_copier: boo
     return (has_copier or container.name in marked) and not EXECUTABLES.isdisjoint((*command, *(container.args or ())))
 
 
-def wrap_command(patch: Patch, path: str, container: Container, command: list[str] | Refused) -> None:
-    """Have vault-env start the command of the container at `path`.
+def wrap_command(patch: Patch, path: str, container: Container, command: list[str] | Refused, executable: str) -> None:
+    """Have the executable start the command of the container at `path`.
 
     `command` is what stands before the container's arguments, the container's own or its image's; raises it if that
     is not known. `$(NAME)` in command and arguments stays, kubelet expands it in arguments as well.
@@ -55,18 +52,18 @@ def wrap_command(patch: Patch, path: str, container: Container, command: list[st
     if isinstance(command, Refused):
         raise command
     write = patch.replace if container.command else patch.add
-    write(f"{path}/command", [EXECUTABLE])
+    write(f"{path}/command", [executable])
     words = [*command, *(container.args or ())]
     patch.add(f"{path}/args", [*protect(words), *words])
 
 
-def wrap_handlers(patch: Patch, path: str, container: Container) -> None:
-    """Have vault-env start the commands of exec probes and exec lifecycle hooks too."""
+def wrap_handlers(patch: Patch, path: str, container: Container, executable: str) -> None:
+    """Have the executable start the commands of exec probes and exec lifecycle hooks too."""
     for place, get_handler in HANDLERS:
         handler = get_handler(container)
         command = handler.exec.command if handler and handler.exec else None
         if command and command[0] not in EXECUTABLES:
-            for index, word in enumerate((EXECUTABLE, *protect(command))):
+            for index, word in enumerate((executable, *protect(command))):
                 patch.add(f"{path}/{place}/exec/command/{index}", word)
 
 

@@ -1,7 +1,7 @@
-"""The init containers that we put before all others: they copy vault-env, and a token, into the shared volume.
+"""The init containers that we put before all others: they copy the executable, and a token, into the shared volume.
 
 Their commands are fixed; what a pod's author chose comes in as an argument, never as part of a shell's script. A shell
-copies from any image that has one; from an image of this project, vault-env can copy itself.
+copies from any image that has one; from an image of this project, the executable can copy itself.
 They pass the PodSecurity level `restricted` unless an annotation says otherwise
 (https://kubernetes.io/docs/concepts/security/pod-security-standards/).
 """
@@ -15,8 +15,9 @@ from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import RUN_AS_NON_ROOT, RUN_AS_USER, TOKEN_AUTH_MOUNT
 from vault_secrets_webhook.webhook.values import BY_ITSELF
 
+from .flavour import FLAVOURS, VAULT_ENV
 from .spec import SecurityContext
-from .volume import FOLDER, TOKEN_FILE, find_free_name, normalize_path
+from .volume import find_free_name, normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -24,29 +25,29 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
+    from .flavour import Flavour
     from .spec import Container, PodSpec
 
-IMAGE_FOLDER = "/usr/local/bin"  # of the executable, in its image
-COPY_EXECUTABLE_NAME = "copy-vault-env"
-COPY_EXECUTABLE = f"cp {IMAGE_FOLDER}/vault-env {FOLDER}/"
-COPY_EXECUTABLE_AND_MAKE_POINTS = COPY_EXECUTABLE + ' && mkdir -p "$@"'
-COPY_ITSELF = [IMAGE_FOLDER + "/vault-env", "copy", FOLDER + "/"]
-COPY_TOKEN_NAME = "copy-vault-token"  # noqa: S105 - the name of a container
-COPY_TOKEN = f'cp "/token/$1" {TOKEN_FILE}'
+# What copies an executable, ours or that of a webhook that we may be installed beside; whole scripts only.
+COPYING = {one.copying: one for one in FLAVOURS.values()}
+COPYING_WITH_POINTS = {one.copying_with_points: one for one in FLAVOURS.values()}
+COPYING_ITSELF = {one.copying_itself: one for one in FLAVOURS.values()}
+COPYING_TOKEN = frozenset(one.copying_token for one in FLAVOURS.values())
+# The scripts of those webhooks that copy a token.
+FOREIGN_COPYING_TOKEN = re.compile(r"cp /token/\S+ /(vault|bao)/\.(vault|bao)-token")
+BANK_VAULTS = "ghcr.io/bank-vaults/"
 TOKEN_FOLDER = "/token"  # noqa: S105 - a folder
-# What the copying containers of those webhooks run that we may be installed beside; whole scripts only.
-FOREIGN_COPYING = re.compile(
-    r"cp /usr/local/bin/(vault-env|secret-init) /(vault|bao|aws)/|cp /token/\S+ /(vault|bao)/\.(vault|bao)-token"
-)
 TOKEN_LIMITS = {"cpu": "50m", "memory": "64Mi"}
 SAYS_NOTHING = SecurityContext()
 NOBODY = 65534  # the user that owns nothing: `nobody` of most distributions, the overflow id of the kernel
 SCRIPT, POINTS = 2, 4  # in the command: sh, -c, script, name, points
+POINTS_ITSELF = 3  # executable, copy, folder, points
 
 
 class Copier(NamedTuple):
-    """An init container that copies vault-env: its volume, and the mount points below `/vault/` that it makes."""
+    """An init container that copies an executable: of which flavour, to which volume, and the mount points it makes."""
 
+    flavour: Flavour
     volume: str
     made: frozenset[str]
 
@@ -58,50 +59,53 @@ def get_script(container: Container) -> str:
 
 
 def is_copying(container: Container) -> bool:
-    """Tell whether a container is one of the copying ones, which run before vault-env is there."""
-    if read_points(container) is not None:
+    """Tell whether a container is one of the copying ones, which run before the executable is there."""
+    if read_copier(container) is not None:
         return True
     script = get_script(container)
-    return bool(script) and (script == COPY_TOKEN or FOREIGN_COPYING.fullmatch(script) is not None)
+    return bool(script) and (script in COPYING_TOKEN or FOREIGN_COPYING_TOKEN.fullmatch(script) is not None)
 
 
-def find_copier(spec: PodSpec, before: int) -> Copier | None:
-    """Find the container that copies vault-env among the init containers before an index.
+def find_copier(spec: PodSpec, before: int, flavour: Flavour) -> Copier | None:
+    """Find the container that copies the flavour's executable among the init containers before an index.
 
     It is known by what it does, not by its name: it may be another webhook's, and a name may be anybody's.
     """
     for container in (spec.init_containers or ())[:before]:
-        points = read_points(container)
-        if points is not None:
-            volume = find_shared_volume(container)
-            if volume and has_volume(spec, volume):
-                return Copier(volume, points)
+        copier = read_copier(container)
+        if copier and copier.flavour is flavour and copier.volume and has_volume(spec, copier.volume):
+            return copier
     return None
 
 
-def copies_token(spec: PodSpec, volume: str, before: int) -> bool:
+def copies_token(spec: PodSpec, volume: str, before: int, flavour: Flavour) -> bool:
     """Tell whether an init container before an index copies a token into the volume."""
-    return any(
-        is_copying(container)
-        and get_script(container).endswith(" " + TOKEN_FILE)
-        and find_shared_volume(container) == volume
+    return volume in list_token_volumes(spec, before, flavour)
+
+
+def list_token_volumes(spec: PodSpec, before: int, flavour: Flavour) -> list[str]:
+    """Give the volumes that init containers before an index copy a token into."""
+    return [
+        find_shared_volume(container, flavour)
         for container in (spec.init_containers or ())[:before]
-    )
+        if is_copying(container) and get_script(container).endswith(" " + flavour.token_file)
+    ]
 
 
 def has_volume(spec: PodSpec, name: str) -> bool:
     return any(volume.name == name for volume in spec.volumes or ())
 
 
-def find_shared_volume(container: Container) -> str:
-    """Give the volume that the container has at `/vault`, empty when there is none."""
+def find_shared_volume(container: Container, flavour: Flavour) -> str:
+    """Give the volume that the container has in the flavour's folder, empty when there is none."""
     mounts = container.volume_mounts or ()
-    return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == FOLDER), "")
+    return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == flavour.folder), "")
 
 
 class Circumstances(NamedTuple):
     """What the copying containers of a pod have in common: the pod, their volume, and whom they run as."""
 
+    flavour: Flavour
     spec: PodSpec
     volume: str
     security_context: dict[str, Any]
@@ -109,37 +113,48 @@ class Circumstances(NamedTuple):
 
 
 def build_executable_copier(of: Circumstances, points: Iterable[str], settings: Settings) -> dict[str, Any]:
-    """Make the init container that copies vault-env to the volume and makes mount points in it."""
-    requests = {"cpu": settings.vault_env_cpu_request, "memory": settings.vault_env_memory_request}
-    limits = {"cpu": settings.vault_env_cpu_limit, "memory": settings.vault_env_memory_limit}
+    """Make the init container that copies the executable to the volume and makes mount points in it."""
     return {
-        "name": find_free_name(COPY_EXECUTABLE_NAME, list_container_names(of.spec)),
+        "name": find_free_name(of.flavour.copier, list_container_names(of.spec)),
         "image": of.options.vault_env_image,
         "imagePullPolicy": of.options.vault_env_pull_policy,
-        "command": build_copying_command(points, is_by_itself=can_copy_itself(of.options, settings)),
-        "resources": leave_out_shared({"requests": requests, "limits": limits}, of.spec),
+        "command": build_copying_command(of.flavour, points, is_by_itself=can_copy_itself(of.options, settings)),
+        "resources": leave_out_shared(build_resources(of.flavour, settings), of.spec),
         "securityContext": of.security_context,
-        "volumeMounts": [{"name": of.volume, "mountPath": FOLDER + "/"}],
+        "volumeMounts": [{"name": of.volume, "mountPath": of.flavour.folder + "/"}],
     }
 
 
+def build_resources(flavour: Flavour, settings: Settings) -> dict[str, dict[str, str]]:
+    """Give what the operator lets the copying container have."""
+    if flavour is VAULT_ENV:
+        requests = {"cpu": settings.vault_env_cpu_request, "memory": settings.vault_env_memory_request}
+        limits = {"cpu": settings.vault_env_cpu_limit, "memory": settings.vault_env_memory_limit}
+    else:
+        requests = {"cpu": settings.secret_init_cpu_request, "memory": settings.secret_init_memory_request}
+        limits = {"cpu": settings.secret_init_cpu_limit, "memory": settings.secret_init_memory_limit}
+    return {"requests": requests, "limits": limits}
+
+
 def can_copy_itself(options: Options, settings: Settings) -> bool:
-    """Tell whether vault-env copies itself: what an image that a pod's author chose can do is not known."""
+    """Tell whether the executable copies itself: what an image that a pod's author chose can do is not known."""
     return settings.vault_env_copy == BY_ITSELF and is_image_of_operator(options, settings)
 
 
 def is_image_of_operator(options: Options, settings: Settings) -> bool:
-    return options.vault_env_image == settings.defaults.vault_env_image
+    """Tell whether the image is the operator's choice, and so one of this project; Bank-Vaults' is none."""
+    image = options.vault_env_image
+    return image == settings.families.of(options.provider).vault_env_image and not image.startswith(BANK_VAULTS)
 
 
-def build_copying_command(points: Iterable[str], *, is_by_itself: bool) -> list[str]:
-    """Make the command that copies vault-env and makes the mount points; `read_points` understands it."""
+def build_copying_command(flavour: Flavour, points: Iterable[str], *, is_by_itself: bool) -> list[str]:
+    """Make the command that copies the executable and makes the mount points; `read_copier` understands it."""
     arguments = [escape_dollars(point) for point in sorted(points)]
     if is_by_itself:
-        return [*COPY_ITSELF, *arguments]
+        return [*flavour.copying_itself, *arguments]
     if arguments:
-        return ["sh", "-c", COPY_EXECUTABLE_AND_MAKE_POINTS, COPY_EXECUTABLE_NAME, *arguments]
-    return ["sh", "-c", COPY_EXECUTABLE]
+        return ["sh", "-c", flavour.copying_with_points, flavour.copier, *arguments]
+    return ["sh", "-c", flavour.copying]
 
 
 def build_token_copier(of: Circumstances, source: tuple[str, str]) -> dict[str, Any]:
@@ -153,14 +168,14 @@ def build_token_copier(of: Circumstances, source: tuple[str, str]) -> dict[str, 
             f"annotation {TOKEN_AUTH_MOUNT}: the pod has no volume {token_volume}: add it, or name one of spec.volumes"
         )
     return {
-        "name": find_free_name(COPY_TOKEN_NAME, list_container_names(of.spec)),
+        "name": find_free_name(of.flavour.token_copier, list_container_names(of.spec)),
         "image": of.options.vault_image,
         "imagePullPolicy": of.options.vault_image_pull_policy,
-        "command": ["sh", "-c", COPY_TOKEN, COPY_TOKEN_NAME, escape_dollars(file)],
+        "command": ["sh", "-c", of.flavour.copying_token, of.flavour.token_copier, escape_dollars(file)],
         "resources": leave_out_shared({"limits": TOKEN_LIMITS}, of.spec),
         "securityContext": of.security_context,
         "volumeMounts": [
-            {"name": of.volume, "mountPath": FOLDER + "/"},
+            {"name": of.volume, "mountPath": of.flavour.folder + "/"},
             {"name": token_volume, "mountPath": TOKEN_FOLDER, "readOnly": True},
         ],
     }
@@ -232,18 +247,20 @@ def list_container_names(spec: PodSpec) -> Collection[str]:
     return {one.name or "" for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
 
 
-def read_points(container: Container) -> frozenset[str] | None:
-    """Give the mount points that a container makes which copies vault-env, None for one that does not."""
+def read_copier(container: Container) -> Copier | None:
+    """Read what a container copies and makes; None for one that copies no executable."""
     command, script = container.command or [], get_script(container)
-    if script == COPY_EXECUTABLE:
-        return frozenset()
-    if script == COPY_EXECUTABLE_AND_MAKE_POINTS:
-        points = command[POINTS:]
-    elif command[: len(COPY_ITSELF)] == COPY_ITSELF:
-        points = command[len(COPY_ITSELF) :]
+    points: list[str] = []
+    if script in COPYING:
+        flavour = COPYING[script]
+    elif script in COPYING_WITH_POINTS:
+        flavour, points = COPYING_WITH_POINTS[script], command[POINTS:]
+    elif (start := tuple(command[:POINTS_ITSELF])) in COPYING_ITSELF:
+        flavour, points = COPYING_ITSELF[start], command[POINTS_ITSELF:]
     else:
         return None
-    return frozenset(point.replace("$$", "$") for point in points)
+    made = frozenset(point.replace("$$", "$") for point in points)
+    return Copier(flavour, find_shared_volume(container, flavour), made)
 
 
 def escape_dollars(text: str) -> str:

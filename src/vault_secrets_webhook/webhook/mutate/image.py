@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from vault_secrets_webhook.webhook.annotations import Options
-    from vault_secrets_webhook.webhook.lookup import ImageLookup, ImageStart
+    from vault_secrets_webhook.webhook.lookup import ImageLookup, ImageReview, ImageStart
 
-    from .spec import Container, PodSpec
+    from .spec import Container, NodeSelectorTerm, PodSpec, PreferredTerm
 
 DEFAULT_SERVICE_ACCOUNT = "default"
 ARCHITECTURE_LABELS = ("kubernetes.io/arch", "beta.kubernetes.io/arch")
-AMONG = "In"
+AMONG, NOT_AMONG = "In", "NotIn"
 # How ENTRYPOINT is reset in a Dockerfile; container runtimes take it for none.
 RESET = ("",)
 ADVICE = "write the image's ENTRYPOINT into `command` (and CMD into `args`)"
@@ -58,12 +58,13 @@ async def find_commands(
         path: container.command for path, container in containers.items() if container.command
     }
     bare = {path: container for path, container in containers.items() if not container.command}
-    found = await asyncio.gather(*(find_command(container, asker, images) for container in bare.values()))
+    review = images.for_review() if images is not None else None
+    found = await asyncio.gather(*(find_command(container, asker, review) for container in bare.values()))
     commands.update(zip(bare, found, strict=True))
     return commands
 
 
-async def find_command(container: Container, asker: Asker, images: ImageLookup | None) -> list[str] | Refused:
+async def find_command(container: Container, asker: Asker, images: ImageReview | None) -> list[str] | Refused:
     """Find what the image of a container without a command starts."""
     if images is None:
         return explain(container, asker, NOT_HERE)
@@ -99,24 +100,56 @@ def explain(container: Container, asker: Asker, reason: str) -> Refused:
 def ask(image: str, asker: Asker) -> ImageQuestion:
     """Make the question about an image."""
     spec = asker.spec
+    wanted = tuple(dict.fromkeys(list_architectures(spec)))
+    unwanted = sorted(list_unwanted_architectures(spec).difference(wanted))
     return ImageQuestion(
         image=image,
         namespace=asker.namespace,
         pull_secrets=tuple(one.name for one in spec.image_pull_secrets or () if one.name),
         service_account=spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT,
-        architectures=tuple(dict.fromkeys(list_architectures(spec))),
+        architectures=wanted,
         skips_verification=asker.options.registry_skip_verify,
+        unwanted_architectures=tuple(unwanted),
     )
 
 
 def list_architectures(spec: PodSpec) -> Iterator[str]:
-    """Give the architectures of the nodes that a pod may run on, as far as it says so."""
-    for label in ARCHITECTURE_LABELS:
-        if wanted := (spec.node_selector or {}).get(label):
-            yield wanted
+    """Give the architectures of the nodes that a pod may run on, as far as it says so, the preferred ones first.
+
+    What is preferred counts among what is required; where nothing is, it is all that is known.
+    """
+    selected = [wanted for label in ARCHITECTURE_LABELS if (wanted := (spec.node_selector or {}).get(label))]
+    required = selected or [name for term in list_required(spec) for name in list_values(term, AMONG)]
+    preferred = [name for one in list_preferred(spec) for name in list_values(one.preference, AMONG)]
+    yield from (name for name in preferred if name in required or not required)
+    yield from required
+
+
+def list_unwanted_architectures(spec: PodSpec) -> set[str]:
+    """Give the architectures of nodes on which a pod must not run, or does not like to."""
+    terms = [set(list_values(term, NOT_AMONG)) for term in list_required(spec)]
+    forbidden = set.intersection(*terms) if terms else set()  # a node must meet one of the terms
+    return forbidden.union(*(list_values(one.preference, NOT_AMONG) for one in list_preferred(spec)))
+
+
+def list_required(spec: PodSpec) -> list[NodeSelectorTerm]:
     affinity = spec.affinity.node_affinity if spec.affinity else None
     required = affinity.required if affinity else None
-    for term in (required.node_selector_terms or ()) if required else ():
-        for requirement in term.match_expressions or ():
-            if requirement.key in ARCHITECTURE_LABELS and requirement.operator == AMONG:
-                yield from requirement.values or ()
+    return (required.node_selector_terms or []) if required else []
+
+
+def list_preferred(spec: PodSpec) -> list[PreferredTerm]:
+    """Give the terms that a node had better meet, the weightiest first."""
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    preferred = (affinity.preferred or []) if affinity else []
+    return sorted(preferred, key=lambda one: -(one.weight or 0))
+
+
+def list_values(term: NodeSelectorTerm | None, operator: str) -> list[str]:
+    """Give the architectures that a term names with an operator."""
+    return [
+        value
+        for requirement in (term.match_expressions or () if term else ())
+        if requirement.key in ARCHITECTURE_LABELS and requirement.operator == operator
+        for value in requirement.values or ()
+    ]

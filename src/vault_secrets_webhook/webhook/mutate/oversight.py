@@ -8,39 +8,41 @@ from __future__ import annotations
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from vault_secrets_webhook.inject.reference import SCHEME, has_reference
 from vault_secrets_webhook.webhook.message import show
 
-from .container import EXECUTABLES
+from .flavour import EXECUTABLES
+from .grammar import OF_BAO, OF_VAULT
 from .sources import name_variable
 from .volume import normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from .grammar import Grammar
     from .spec import Container, Variable
 
 
 def warn_of_windows(containers: Iterable[Container]) -> list[str]:
-    """Warn of a reference in a pod for Windows nodes."""
+    """Warn of a reference in a pod for Windows nodes; its annotations are not read."""
     for container in containers:
-        if variable := find_literal(container):
+        if variable := find_literal(container, OF_VAULT) or find_literal(container, OF_BAO):
             place = name_variable(container, variable.name)
             return [f"{place}: the reference stays as it is, because pods for Windows are left alone"]
     return []
 
 
-def warn_of_arguments(containers: Iterable[Container]) -> list[str]:
+def warn_of_arguments(containers: Iterable[Container], grammar: Grammar) -> list[str]:
     """Warn of a reference in a command or its arguments, in the same words before and after it is wrapped."""
+    mark = grammar.mark
     for container in containers:
         for text in (*(container.command or ()), *(container.args or ())):
-            if SCHEME in text and has_reference(text):  # the first look is for speed
+            if mark in text and grammar.has_reference(text):  # the first look is for speed
                 name = show(container.name or "")
                 return [f"container {name}: a reference in command or args has no effect: put it into env"]
     return []
 
 
-def warn_of_wrapped(containers: Iterable[Container], marked: Collection[str]) -> list[str]:
+def warn_of_wrapped(containers: Iterable[Container], marked: Collection[str], grammar: Grammar) -> list[str]:
     """Warn of containers that were taken for wrapped, while nothing may start the executable or be there to start.
 
     `marked` are the containers that we once wrapped.
@@ -50,7 +52,7 @@ def warn_of_wrapped(containers: Iterable[Container], marked: Collection[str]) ->
         command = container.command or [""]
         is_first = command[0] in EXECUTABLES
         is_sound = has_mount(container, command[0]) if is_first else container.name in marked
-        if not is_sound and is_first not in warnings and find_literal(container):
+        if not is_sound and is_first not in warnings and find_literal(container, grammar):
             warnings[is_first] = describe_missing_mount(container) if is_first else describe_doubt(container)
     return list(warnings.values())
 
@@ -78,6 +80,6 @@ def describe_doubt(container: Container) -> str:
     )
 
 
-def find_literal(container: Container) -> Variable | None:
+def find_literal(container: Container, grammar: Grammar) -> Variable | None:
     """Find a variable whose literal value holds a reference, right or wrong."""
-    return next((one for one in container.env or () if one.value and has_reference(one.value)), None)
+    return next((one for one in container.env or () if one.value and grammar.has_reference(one.value)), None)

@@ -8,44 +8,44 @@ again, and vault-env finds the reference in its environment.
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeAlias
 
 from vault_secrets_webhook.errors import InvalidReference, Refused, TemplateError
-from vault_secrets_webhook.inject.reference import SCHEME, WRITE_SCHEME, Reference, has_reference, parse
+from vault_secrets_webhook.inject.reference import WRITE, Reference
 from vault_secrets_webhook.inject.template import parse_template
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.message import escape, show
-from vault_secrets_webhook.webhook.values import is_object_name
+from vault_secrets_webhook.webhook.values import ENFORCE, OFF, is_object_name
+
+from .grammar import OF_VAULT, has_scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from vault_secrets_webhook.inject.reference import Part
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
     from vault_secrets_webhook.webhook.refusals import Refusals
 
+    from .grammar import Grammar
     from .spec import Container, KeySelector, ObjectSelector
 
     Answer: TypeAlias = Mapping[str, bytes] | Mapping[str, str] | BaseException | None
 
-# What nearly all references look like, `vault:path#key`. Whatever this matches, `parse` takes (a property test proves
-# it), and a match costs a tenth of it.
-PLAIN_REFERENCE = re.compile(r"vault:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+#[A-Za-z0-9_.-]+")
-# References of Bank-Vaults' other webhook, which a later version reads.
-LATER_SCHEME = "bao:"
-LATER_MARKS = ("${" + LATER_SCHEME, "${>>" + LATER_SCHEME)
-WRITE_MARK = WRITE_SCHEME.removesuffix(SCHEME)
-LATER_ADVICE = f"{LATER_SCHEME} references have no effect in this version: write {SCHEME}"
+PROVIDER = "secrets-webhook.security.bank-vaults.io/provider"
+OTHER_ADVICE = (
+    "{} references have no effect with the provider of this pod: write {}, or choose the provider by annotation {}"
+)
 LOOKALIKE_ADVICE = (
-    f"the value looks like a reference and is none: write {SCHEME} or {WRITE_SCHEME} in small letters, with no white"
-    " space before or in it"
+    "the value looks like a reference and is none: write {0} or {1}{0} in small letters, with no white space before or"
+    " in it"
 )
 BLANK_KEY_ADVICE = "the key of the reference includes the white space beside it: take that out of the value"
 MOST_WARNINGS = 10
 LONGEST_TEMPLATE = 10_000
 EXPANSION = "$("  # which kubelet replaces
+
+Arguments = ParamSpec("Arguments")
 
 
 class Object(NamedTuple):
@@ -78,13 +78,16 @@ class Source(NamedTuple):
 class Search:
     """A search for references in a pod's containers: what is wrong, and what its author and the operator should know.
 
-    `unread` are the objects that were forgiven, each with the reason.
+    `grammar` is that of the pod's references, `level` says what becomes of one that is wrong (REFERENCE_CHECK). `unread`
+    are the objects that were forgiven, each with the reason.
     """
 
-    __slots__ = ("refusals", "told", "unread", "warnings")
+    __slots__ = ("grammar", "level", "refusals", "told", "unread", "warnings")
 
-    def __init__(self, refusals: Refusals) -> None:
+    def __init__(self, refusals: Refusals, grammar: Grammar = OF_VAULT, level: str = ENFORCE) -> None:
         self.refusals = refusals
+        self.grammar = grammar
+        self.level = level
         self.warnings: list[str] = []
         self.unread: dict[str, None] = {}  # in order, each once
         self.told: set[str] = set()
@@ -94,6 +97,17 @@ class Search:
         if advice not in self.told:
             self.told.add(advice)
             self.warnings.append(f"{asker}: {advice}")
+
+    def check(self, step: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        """Take a step that raises Refused for a wrong reference, as far as the operator wants such checks."""
+        if self.level == ENFORCE:
+            self.refusals.attempt(step, *args, **kwargs)
+        elif self.level != OFF:
+            try:
+                step(*args, **kwargs)
+            except Refused as refusal:
+                if len(self.warnings) < MOST_WARNINGS:
+                    self.warnings.append(str(refusal).partition("\n")[0])  # a warning is a header's field
 
     def note_gap(self, source: Source, answer: Answer) -> None:
         """Warn when references may be where none could be looked for."""
@@ -127,21 +141,24 @@ async def find_references(
 def check_literals(container: Container, search: Search) -> bool:
     """Tell whether a literal value holds a reference, right or wrong."""
     found = False
+    grammar = search.grammar
+    mark, plain, has_reference, other = grammar.mark, grammar.plain, grammar.has_reference, grammar.other
+    lookalike = grammar.lookalike.match
     for variable in container.env or ():
         text = variable.value
         # The first looks are for speed: most values end here.
         if not text:
             continue
-        if SCHEME not in text:
-            if ":" in text:
+        if mark not in text:
+            if ":" in text and (lookalike(text) or (other and other in text)):
                 note_lookalike(container, variable.name, text, search)
-        elif PLAIN_REFERENCE.fullmatch(text):
+        elif plain.fullmatch(text):
             found = True
         elif has_reference(text):
             found = True
             # kubelet puts other variables in the place of $(NAME) before vault-env parses the text.
-            if "$(" not in text:
-                search.refusals.attempt(check_literal, container, variable.name, text, search)
+            if EXPANSION not in text:
+                search.check(check_literal, container, variable.name, text, search)
         else:
             note_lookalike(container, variable.name, text, search)
     return found
@@ -149,24 +166,25 @@ def check_literals(container: Container, search: Search) -> bool:
 
 def note_lookalike(container: Container, variable: str | None, text: str, search: Search) -> None:
     """Warn of a value that has no reference, when its author meant one."""
-    if LATER_SCHEME in text and has_later_reference(text):
-        search.warn_once(name_variable(container, variable), LATER_ADVICE)
-    elif is_misspelt(text):
-        search.warn_once(name_variable(container, variable), LOOKALIKE_ADVICE)
+    grammar = search.grammar
+    if grammar.other and has_scheme(text, grammar.other):
+        advice = OTHER_ADVICE.format(grammar.other, grammar.mark, PROVIDER)
+        search.warn_once(name_variable(container, variable), advice)
+    elif is_misspelt(text, grammar):
+        search.warn_once(name_variable(container, variable), LOOKALIKE_ADVICE.format(grammar.mark, WRITE))
 
 
-def has_later_reference(text: str) -> bool:
-    return text.removeprefix(">>").startswith(LATER_SCHEME) or any(mark in text for mark in LATER_MARKS)
-
-
-def is_misspelt(text: str) -> bool:
+def is_misspelt(text: str, grammar: Grammar) -> bool:
     """Tell whether a value would be a reference without white space before and in its scheme, and capitals in it."""
+    if grammar.parse is None:
+        return False
+    scheme = grammar.mark
     start = text.lstrip()
-    target = start.removeprefix(WRITE_MARK).lstrip()
-    if target[: len(SCHEME)].lower() != SCHEME:
+    target = start.removeprefix(WRITE).lstrip()
+    if target[: len(scheme)].lower() != scheme:
         return False
     try:
-        parse((WRITE_SCHEME if start.startswith(WRITE_MARK) else SCHEME) + target[len(SCHEME) :])
+        grammar.parse((WRITE if start.startswith(WRITE) else "") + scheme + target[len(scheme) :])
     except InvalidReference:  # a sentence may begin like this
         return False
     return True
@@ -174,8 +192,9 @@ def is_misspelt(text: str) -> bool:
 
 def check_literal(container: Container, variable: str | None, text: str, search: Search) -> None:
     """Raise Refused for a value with a reference that cannot be parsed, and warn of one that nobody means."""
+    parse = search.grammar.parse
     try:
-        parts = parse(text)
+        parts = parse(text) if parse else ()
     except InvalidReference as error:
         raise Refused(f"{name_variable(container, variable)}: {error}") from None
     if any(map(has_blank_key, parts)):
@@ -294,26 +313,30 @@ def describe_gap(source: Source, answer: Answer) -> str:
 def check_value(source: Source, key: str, value: bytes | str, search: Search) -> bool:
     """Tell whether a value of an object holds a reference, right or wrong."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
-    if has_reference(text):
-        search.refusals.attempt(check_reference, source, key, text)
+    grammar = search.grammar
+    if grammar.has_reference(text):
+        search.check(check_reference, source, key, text, grammar)
         return True
-    if LATER_SCHEME in text and has_later_reference(text):
-        search.warn_once(f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}", LATER_ADVICE)
+    if grammar.other and has_scheme(text, grammar.other):
+        where = f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}"
+        search.warn_once(where, OTHER_ADVICE.format(grammar.other, grammar.mark, PROVIDER))
     return False
 
 
-def check_reference(source: Source, key: str, text: str) -> None:
+def check_reference(source: Source, key: str, text: str, grammar: Grammar) -> None:
     """Raise Refused for a value of an object with a reference that cannot be parsed.
 
     The message shows nothing of a Secret, not even what should have been a reference: it may be a password.
     """
+    if grammar.parse is None:
+        return
     try:
-        parse(text)
+        grammar.parse(text)
     except InvalidReference as error:
         where = f"{source.asker}: key {show(key)} of {source.object.kind} {source.object.name}"
         if source.object.kind == SECRET:
             place = f"its character {error.offset + 1}"
-            raise Refused(f"{where} holds a reference that is wrong at {place}: write vault:PATH#KEY") from None
+            raise Refused(f"{where} holds a reference that is wrong at {place}: write {grammar.example}") from None
         raise Refused(f"{where}: {error}") from None
 
 

@@ -86,6 +86,7 @@ class SecurityContext(Part):
 
     run_as_user: int | None = None
     run_as_non_root: bool | None = None
+    windows_options: dict[str, object] | None = None
 
 
 class Container(Part):
@@ -184,10 +185,20 @@ class NodeSelector(Part):
     node_selector_terms: list[NodeSelectorTerm] | None = None
 
 
+class PreferredTerm(Part):
+    """A term that a node had better meet, and how much that weighs."""
+
+    weight: int | None = None
+    preference: NodeSelectorTerm | None = None
+
+
 class NodeAffinity(Part):
-    """Which nodes the pod may run on."""
+    """Which nodes the pod may run on, and had better run on."""
 
     required: NodeSelector | None = msgspec.field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
+    preferred: list[PreferredTerm] | None = msgspec.field(
+        default=None, name="preferredDuringSchedulingIgnoredDuringExecution"
+    )
 
 
 class Affinity(Part):
@@ -204,6 +215,8 @@ class PodSpec(Part):
     volumes: list[Volume] | None = None
     service_account_name: str | None = None
     service_account: str | None = None
+    automount_service_account_token: bool | None = None
+    share_process_namespace: bool | None = None
     security_context: SecurityContext | None = None
     resources: Resources | None = None
     os: OperatingSystem | None = None
@@ -213,10 +226,12 @@ class PodSpec(Part):
 
 
 class Metadata(Part):
-    """What is said about a pod."""
+    """What is said about a pod. Of `ownerReferences` nothing is known but that they are objects."""
 
     name: str | None = None
     annotations: dict[str, str] | None = None
+    generate_name: str | None = None
+    owner_references: list[dict[str, object]] | None = None
 
 
 class Pod(Part):

@@ -1,11 +1,11 @@
-"""The volumes that bring vault-env and a certificate into the containers, and where they are mounted.
+"""The volumes that bring the executable and a certificate into the containers, and where they are mounted.
 
-Which of them a pod needs, and whether vault-env is copied into its volume, is not decided here but in `delivery`.
+Which of them a pod needs, and whether the executable is copied into its volume, is not decided here but in `delivery`.
 
-The volume with vault-env is mounted at `/vault/` and read-only: an application must not change what another container
-of the pod runs. A mount below a read-only one needs its mount point to be there already, so the copying container
+The volume is mounted at `/vault/`, or where else the flavour has it, and read-only: an application must not change what
+another container of the pod runs. A mount below a read-only one needs its mount point to be there already, so the copying container
 makes them. For a mount with `subPath` it cannot know whether a file or a folder is wanted; a container with such a
-mount below `/vault/` gets the volume writable, with a warning.
+mount below that folder gets the volume writable, with a warning.
 """
 
 from __future__ import annotations
@@ -17,19 +17,13 @@ from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.message import show
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
+    from .flavour import Flavour
     from .patch import Patch
     from .spec import Container, PodSpec, Volume
 
-EXECUTABLE_VOLUME = "vault-env"
-FOLDER = "/vault"
-EXECUTABLE = FOLDER + "/vault-env"
-TOKEN_FILE = FOLDER + "/.vault-token"
 CERTIFICATE_KEY = "ca.crt"
-CERTIFICATE_VOLUME, CERTIFICATE_FOLDER = "vault-tls", FOLDER + "/tls"
-# For a pod whose author has a volume of that name.
-OTHER_CERTIFICATE_VOLUME, OTHER_CERTIFICATE_FOLDER = "vault-env-tls", "/vault-env/tls"
 
 
 class Mount(NamedTuple):
@@ -41,7 +35,7 @@ class Mount(NamedTuple):
 
 
 class Supply(NamedTuple):
-    """A volume with vault-env. `existing` is its name when the pod has it from an earlier pass, else empty.
+    """A volume with the executable. `existing` is its name when the pod has it from an earlier pass, else empty.
 
     `source` is what a new one is made of, `sub_path` the folder in it that containers see.
     """
@@ -54,51 +48,55 @@ class Supply(NamedTuple):
 class Volumes(NamedTuple):
     """The mounts that a wrapped container gets, and the volumes that the pod must get for them.
 
-    `files` are the paths of what will be in the volume with vault-env.
+    `files` are the paths of what will be in the volume with the executable.
     """
 
+    flavour: Flavour
     executable: Mount
     certificate: Mount | None
     added: list[dict[str, Any]]
-    files: tuple[str, ...] = (EXECUTABLE,)
+    files: tuple[str, ...]
 
     def certificate_file(self) -> str:
         """Give the path of the certificate in containers, empty when there is none."""
         return f"{self.certificate.folder}/{CERTIFICATE_KEY}" if self.certificate else ""
 
 
-def plan_volumes(spec: PodSpec, supply: Supply, certificate_secret: str, *, has_token: bool) -> Volumes:
+def plan_volumes(
+    spec: PodSpec, supply: Supply, flavour: Flavour, certificate_secret: str, *, has_token: bool
+) -> Volumes:
     """Decide on the volumes of a pod. A volume that only has the name of ours is its author's: ours gets another one.
 
     `certificate_secret` is the Secret with Vault's certificate authority, or empty; `has_token` tells that a token is
-    beside vault-env.
+    beside the executable.
     """
     names = {volume.name or "" for volume in spec.volumes or ()}
     added = []
-    name = supply.existing or find_free_name(EXECUTABLE_VOLUME, names)
+    name = supply.existing or find_free_name(flavour.volume, names)
     if not supply.existing:
         added.append({"name": name, **supply.source})
     certificate = None
     if certificate_secret:
-        certificate, is_there = plan_certificate(spec, names, certificate_secret)
+        certificate, is_there = plan_certificate(spec, names, flavour, certificate_secret)
         if not is_there:
             added.append(build_certificate_volume(certificate.volume, certificate_secret))
-    files = (EXECUTABLE, TOKEN_FILE) if has_token else (EXECUTABLE,)
-    return Volumes(Mount(name, FOLDER, supply.sub_path), certificate, added, files)
+    files = (flavour.executable, flavour.token_file) if has_token else (flavour.executable,)
+    return Volumes(flavour, Mount(name, flavour.folder, supply.sub_path), certificate, added, files)
 
 
-def plan_certificate(spec: PodSpec, names: Collection[str], secret: str) -> tuple[Mount, bool]:
+def plan_certificate(spec: PodSpec, names: Collection[str], flavour: Flavour, secret: str) -> tuple[Mount, bool]:
     """Decide on the mount of the certificate; True when the pod has the volume already."""
     for volume in spec.volumes or ():
         if holds_certificate(volume, secret):
-            return mount_certificate(volume.name or ""), True
-    if CERTIFICATE_VOLUME not in names:
-        return mount_certificate(CERTIFICATE_VOLUME), False
-    return mount_certificate(find_free_name(OTHER_CERTIFICATE_VOLUME, names)), False
+            return mount_certificate(volume.name or "", flavour), True
+    if flavour.certificate_volume not in names:
+        return mount_certificate(flavour.certificate_volume, flavour), False
+    return mount_certificate(find_free_name(flavour.other_certificate_volume, names), flavour), False
 
 
-def mount_certificate(volume: str) -> Mount:
-    return Mount(volume, CERTIFICATE_FOLDER if volume == CERTIFICATE_VOLUME else OTHER_CERTIFICATE_FOLDER)
+def mount_certificate(volume: str, flavour: Flavour) -> Mount:
+    is_usual = volume == flavour.certificate_volume
+    return Mount(volume, flavour.certificate_folder if is_usual else flavour.other_certificate_folder)
 
 
 def holds_certificate(volume: Volume, secret: str) -> bool:
@@ -115,8 +113,8 @@ def build_certificate_volume(name: str, secret: str) -> dict[str, Any]:
     return {"name": name, "projected": {"sources": [{"secret": {"name": secret, "items": items}}]}}
 
 
-def list_mount_points(container: Container, certificate: Mount | None) -> dict[str, bool]:
-    """Give the folders below `/vault/` that the container needs as mount points, `certificate` among them.
+def list_mount_points(container: Container, folder: str, certificate: Mount | None) -> dict[str, bool]:
+    """Give the folders below `folder` that the container needs as mount points, `certificate` among them.
 
     True stands for those that can be made beforehand.
     """
@@ -126,40 +124,59 @@ def list_mount_points(container: Container, certificate: Mount | None) -> dict[s
     }
     if certificate:
         points.setdefault(certificate.folder, True)
-    return {point: can_be_made for point, can_be_made in points.items() if point.startswith(FOLDER + "/")}
+    return {point: can_be_made for point, can_be_made in points.items() if point.startswith(folder + "/")}
 
 
-def add_mounts(patch: Patch, path: str, container: Container, volumes: Volumes, made: Collection[str]) -> str | None:
-    """Mount the volumes in the container at `path`; `made` are the mount points that exist below `/vault/`.
+def add_mounts(
+    patch: Patch,
+    path: str,
+    container: Container,
+    volumes: Volumes,
+    made: Collection[str],
+    more: Sequence[dict[str, Any]] = (),
+) -> str | None:
+    """Mount the volumes in the container at `path`; `made` are the mount points that exist in the one with the executable.
 
-    Returns a warning when the volume with vault-env had to be writable. Raises Refused when another volume is where
+    `more` are mounts to be added that others have checked. Returns a warning when that one had to be writable. Raises Refused when another volume is where
     ours, or a file in it, must be.
     """
-    points = list_mount_points(container, volumes.certificate)
+    points = list_mount_points(container, volumes.flavour.folder, volumes.certificate)
+    folders = (normalize_path(mount["mountPath"]) for mount in more)
+    points.update((folder, True) for folder in folders if folder.startswith(volumes.flavour.folder + "/"))
     for point in points:
         check_mount_point(point, container, volumes)
     missing = sorted(point for point, can_be_made in points.items() if not (can_be_made and point in made))
     mounts = [(volumes.executable, not missing)]
     if volumes.certificate:
         mounts.append((volumes.certificate, True))
-    existing = {normalize_path(mount.mount_path or ""): mount for mount in container.volume_mounts or ()}
-    added: list[dict[str, Any]] = []
-    for mount, read_only in mounts:
-        there = existing.get(mount.folder)
-        if there is None:
-            added.append(build_mount(mount, read_only=read_only))
-        elif (there.name, there.sub_path or there.sub_path_expr or "") != (mount.volume, mount.sub_path):
-            raise Refused(
-                f"container {show(container.name or '')} mounts the volume {show(there.name or '')} at {mount.folder}/, which"
-                " is needed for vault-env: mount it somewhere else"
-            )
+    added = [
+        build_mount(mount, read_only=read_only)
+        for mount, read_only in mounts
+        if not is_mounted(mount, container, volumes)
+    ]
+    added += more
     patch.append(f"{path}/volumeMounts", container.volume_mounts, added)
     if not missing:
         return None
     return (
-        f"container {show(container.name or '')} mounts {show(missing[0])} inside of the volume with vault-env, which"
-        " is therefore writable: mount it somewhere else"
+        f"container {show(container.name or '')} mounts {show(missing[0])} inside of the volume with"
+        f" {volumes.flavour.name}, which is therefore writable: mount it somewhere else"
     )
+
+
+def is_mounted(mount: Mount, container: Container, volumes: Volumes) -> bool:
+    """Tell whether the container has the mount already. Raises Refused when it has another one in its place.
+
+    The API takes two mounts at one place if they are written differently, with a slash at the end and without.
+    """
+    there = [one for one in container.volume_mounts or () if normalize_path(one.mount_path or "") == mount.folder]
+    for one in there:
+        if (one.name, one.sub_path or one.sub_path_expr or "") != (mount.volume, mount.sub_path):
+            raise Refused(
+                f"container {show(container.name or '')} mounts the volume {show(one.name or '')} at {mount.folder}/, which"
+                f" is needed for {volumes.flavour.name}: mount it somewhere else"
+            )
+    return bool(there)
 
 
 def build_mount(mount: Mount, *, read_only: bool) -> dict[str, Any]:

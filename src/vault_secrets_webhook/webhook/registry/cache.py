@@ -2,6 +2,8 @@
 
 What the keys are made of is up to the caller. It must hold whoever may see the value: what was found with one
 credential is no answer for another one. What went wrong is not kept.
+
+The finding is nobody's own: it has a deadline of its own, and everybody who waits for it has his.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from vault_secrets_webhook.webhook.deadline import DEFAULT_TIMEOUT, give_seconds, remaining_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -24,7 +28,10 @@ class Fresh(NamedTuple, Generic[Value]):
 
 
 class Cache(Generic[Value]):
-    """At most `size` values; the one that was not asked for the longest goes first. `clock` gives seconds."""
+    """At most `size` values; the one that was not asked for the longest goes first. `clock` gives seconds.
+
+    Finding one may take as long as a review has by default, or as long as who asks first has, if that is more.
+    """
 
     def __init__(self, size: int, clock: Callable[[], float] = monotonic) -> None:
         self.size = size
@@ -46,8 +53,11 @@ class Cache(Generic[Value]):
         return await asyncio.shield(task)
 
     async def fill(self, key: Hashable, find: Callable[[], Awaitable[Fresh[Value]]]) -> Value:
+        limit = max(DEFAULT_TIMEOUT, remaining_seconds())
+        give_seconds(limit)
         try:
-            found = await find()
+            async with asyncio.timeout(limit):
+                found = await find()
         finally:
             del self.under_way[key]
         if found.seconds > 0:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from vault_secrets_webhook.webhook.lookup import ImageStart
 
-from .access import OK, TOO_MANY, UNAUTHORIZED, Door, Gatekeeper
+from .access import LESS, OK, TOO_MANY, UNAUTHORIZED, Door, Gatekeeper
 from .cache import Cache, Fresh
 from .documents import (
     ACCEPT,
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 FORBIDDEN, NOT_FOUND = 403, 404
 DEEPEST_INDEX, MOST_INDEXES = 3, 8
 MOST_STARTS = 2048
-LONGEST_START = 64 * 1024  # characters, since so many are kept
+LONGEST_START = 64 * 1024  # characters: a pod would hardly fit into etcd with more
+LONGEST_KEPT = 4 * 1024  # characters, since so many are kept
 START_LIFE = 600.0  # seconds; whoever lost his right to an image is shown its command for no longer
 DIGEST_HEADER = "Docker-Content-Digest"
 HTML = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
@@ -49,14 +50,20 @@ MEANINGS = {
     NOT_FOUND: "the registry has no such image",
     TOO_MANY: "the registry is asked too often",
 }
+REMEDIES = {TOO_MANY: f": {LESS}"}
 
 
 class Wish(NamedTuple):
-    """An image, for which architectures (the dearest first), and whether the registry's certificate matters."""
+    """An image, for which architectures (the dearest first) and not, and whether the registry's certificate matters.
+
+    `namespace` is for a mirror: the registry that it stands in for.
+    """
 
     reference: Reference
     architectures: tuple[str, ...]
     verifies: bool
+    unwanted: tuple[str, ...] = ()
+    namespace: str = ""
 
 
 class Search(NamedTuple):
@@ -67,10 +74,14 @@ class Search(NamedTuple):
 
 
 class RegistryClient:
-    """Reads from all registries. `plain` are the hosts, with port, that are asked over plain HTTP."""
+    """Reads from all registries.
 
-    def __init__(self, transport: Transport, plain: Collection[str] = ()) -> None:
-        self.gatekeeper = Gatekeeper(transport)
+    `plain` are the registries, as in names of images, that are asked over plain HTTP, `services` the only other hosts
+    that access tokens may come from, if there are any in it.
+    """
+
+    def __init__(self, transport: Transport, plain: Collection[str] = (), services: Collection[str] = ()) -> None:
+        self.gatekeeper = Gatekeeper(transport, services)
         self.plain = plain
         self.starts: Cache[ImageStart] = Cache(MOST_STARTS)
 
@@ -80,7 +91,9 @@ class RegistryClient:
         A registry of this machine need not speak TLS, as with docker: its packets do not leave the machine.
         """
         host = wish.reference.host()
-        scheme = "http" if host in self.plain else "https"
+        scheme = "http" if wish.reference.domain in self.plain else "https"
+        if credential is not None and credential.is_bound and not (scheme == "https" and wish.verifies):
+            raise Denied("it is shown over TLS only, and with the certificate checked", UNAUTHORIZED)
         try:
             return await self.search(make_search(wish, credential, scheme))
         except Unreachable as error:
@@ -93,11 +106,12 @@ class RegistryClient:
         digest = reference.digest or await self.resolve_tag(search)
         if not digest:  # a registry need not tell
             return await self.read_start(search, await self.read_document(search, reference.tag, ""))
-        key = (*search.door.key(), digest, search.wish.architectures)
+        key = (*search.door.key(), digest, search.wish.architectures, search.wish.unwanted)
 
         async def find() -> Fresh[ImageStart]:
             document = await self.read_document(search, digest, digest)
-            return Fresh(await self.read_start(search, document), START_LIFE)
+            start = await self.read_start(search, document)
+            return Fresh(start, START_LIFE if measure(start) <= LONGEST_KEPT else 0.0)
 
         return await self.starts.get(key, find)
 
@@ -115,7 +129,7 @@ class RegistryClient:
         """Read the config that a manifest names, or the one for the wanted platform that an index leads to."""
         if document.manifests is not None:
             images = await self.list_images(search, document)
-            chosen = choose_platform(images, search.wish.architectures)
+            chosen = choose_platform(images, search.wish.architectures, search.wish.unwanted)
             document = await self.read_document(search, chosen.digest, chosen.digest)
         config = document.config
         if config is None or (config.media_type and config.media_type not in CONFIGS):
@@ -123,10 +137,10 @@ class RegistryClient:
         answer = await self.read(search, "blobs", config.digest)
         check_digest(answer.body, config.digest)
         start = decode_start(answer.body)
-        words = [*(start.entrypoint or ()), *(start.cmd or ())]
-        if sum(map(len, words)) > LONGEST_START:
-            raise RegistryError("its command is too long to be kept")
-        return ImageStart(tuple(start.entrypoint or ()), tuple(start.cmd or ()))
+        found = ImageStart(tuple(start.entrypoint or ()), tuple(start.cmd or ()))
+        if measure(found) > LONGEST_START:
+            raise RegistryError("its command is too long for a pod")
+        return found
 
     async def list_images(self, search: Search, index: Document) -> list[Descriptor]:
         """List the images of an index and of those in it. Raises RegistryError when they are nested without end."""
@@ -164,7 +178,12 @@ class RegistryClient:
 
 def make_search(wish: Wish, credential: Credential | None, scheme: str) -> Search:
     origin = URL(f"{scheme}://{wish.reference.host()}")
-    return Search(wish, Door(origin, wish.reference.path, credential, wish.verifies))
+    return Search(wish, Door(origin, wish.reference.path, credential, wish.verifies, wish.namespace))
+
+
+def measure(start: ImageStart) -> int:
+    """Count the characters of a command; a word of none takes room, too."""
+    return sum(len(word) + 1 for word in (*start.entrypoint, *start.command))
 
 
 def check_answer(answer: Answer) -> None:
@@ -174,7 +193,7 @@ def check_answer(answer: Answer) -> None:
             raise RegistryError("what answered is no registry but a web page; is there a proxy in between?")
         return
     reason = MEANINGS.get(answer.status, "the registry answered with an error")
-    message = f"{reason} ({answer.status})"
+    message = f"{reason} ({answer.status}){REMEDIES.get(answer.status, '')}"
     if answer.status in {UNAUTHORIZED, FORBIDDEN, NOT_FOUND}:
         raise Denied(message, answer.status)
     raise RegistryError(message)

@@ -16,7 +16,7 @@ from .errors import RegistryError
 from .reference import DIGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 INDEXES = frozenset(
     ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -132,14 +132,17 @@ def is_image(descriptor: Descriptor) -> bool:
     return made_for is None or (made_for.os in {LINUX, ""} and made_for.architecture != UNKNOWN)
 
 
-def choose_platform(images: Sequence[Descriptor], wanted: Sequence[str]) -> Descriptor:
-    """Choose the image for the first of these architectures that there is, else any. Raises RegistryError."""
+def choose_platform(images: Sequence[Descriptor], wanted: Sequence[str], unwanted: Collection[str] = ()) -> Descriptor:
+    """Choose the image for the first of these architectures that there is, else any, and the unwanted ones last.
+
+    Raises RegistryError.
+    """
     if not images:
         raise RegistryError("it has no image for Linux")
     order = [*wanted, OWN_ARCHITECTURE]
 
-    def rank(descriptor: Descriptor) -> int:
+    def rank(descriptor: Descriptor) -> tuple[bool, int]:
         name = descriptor.platform.architecture if descriptor.platform else ""
-        return order.index(name) if name in order else len(order) + (not name)
+        return name in unwanted, order.index(name) if name in order else len(order) + (not name)
 
     return min(images, key=rank)

@@ -1,7 +1,8 @@
 """What can go wrong between us and an image registry.
 
 The pod is known to need its image's command, so it is refused with these words and never let through as it is. They
-name the image, the registry and the Secrets that were tried, and hold nothing that a server said but its status.
+name the image, the registry and the Secrets that were tried, and hold nothing that a server said but its status, and
+the host that it would have sent us on to.
 """
 
 from __future__ import annotations

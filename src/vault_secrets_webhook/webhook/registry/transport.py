@@ -1,7 +1,8 @@
 """Sends requests to registries: TLS, proxies, redirects, bounded bodies, another try. Knows nothing of credentials.
 
 Every request is repeatable. Redirects are followed by hand, because a registry keeps its blobs elsewhere, and what let
-us in there must not be sent to that other host, nor anything over plain HTTP that began with TLS.
+us in there must not be sent to that other host, nor anything over plain HTTP that began with TLS. What has to stay with
+whom it is for (`Request.stays`) does not follow to another host at all.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from vault_secrets_webhook.webhook.body import read_body
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
 from vault_secrets_webhook.webhook.kube.client import describe, pause_after, read_retry_after
 
+from .addresses import is_inner
 from .errors import RegistryError, Unreachable
+from .names import NameResolver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+    from aiohttp.abc import AbstractResolver
 
 MOST_TRIES = 3
 MOST_REDIRECTS = 5
@@ -38,6 +43,7 @@ RETRIABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
 AUTHORIZATION = "Authorization"
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"vault-secrets-webhook/{__version__}"}
 UNREACHABLE = "unreachable"
+REGISTRY = "registry"
 
 
 class Answer(NamedTuple):
@@ -50,13 +56,25 @@ class Answer(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What to send. `form` makes it a POST; without verification anybody's certificate will do."""
+    """What to send: a body, or a form as one. Without verification anybody's certificate will do.
+
+    `peer` says for messages what is asked. `stays` keeps it from following a redirect to another host, `is_direct` from
+    a proxy.
+    """
 
     method: str
     url: URL
     headers: Mapping[str, str] = {}
     form: Mapping[str, str] | None = None
+    body: bytes | None = None
     verifies: bool = True
+    peer: str = REGISTRY
+    stays: bool = False
+    is_direct: bool = False
+
+    def whom(self) -> str:
+        """Name for messages who is asked."""
+        return f"the {self.peer} {self.url.host_port_subcomponent}"
 
 
 class Transport:
@@ -98,7 +116,7 @@ class Transport:
             if answer.status not in REDIRECTS or not location:
                 return answer
             request = redirect(request, location)
-        raise RegistryError(f"the registry {request.url.host} redirects in circles")
+        raise RegistryError(f"{request.whom()} redirects in circles")
 
     async def measure(self, request: Request) -> Answer:
         """Send one request, and tell how it ended."""
@@ -112,51 +130,54 @@ class Transport:
 
     async def exchange(self, request: Request) -> Answer:
         """Send one request. Raises Unreachable, and RegistryError for what another try would not change."""
-        name = request.url.authority
+        whom = request.whom()
         try:
             async with self.session.request(
                 request.method,
                 request.url,
                 headers={**HEADERS, **request.headers},
-                data=request.form,
+                data=request.form or request.body,
                 ssl=self.trust if request.verifies else self.blind,
-                proxy=find_proxy(request.url),
+                proxy=None if request.is_direct else find_proxy(request.url),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=max(remaining_seconds() * TRY_SHARE, SHORTEST_TRY)),
             ) as response:
-                body = await read_answer(response)
+                body = await read_answer(response, whom)
                 return Answer(response.status, response.headers, body, read_retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
             raise RegistryError(
-                f"the certificate of the registry {name} was not accepted: {reason}; REGISTRY_CA_FILE of the webhook"
-                " names who signs it"
+                f"the certificate of {whom} was not accepted: {reason}; REGISTRY_CA_FILE of the webhook names who"
+                " signs it"
             ) from None
         except aiohttp.ClientConnectorSSLError:
             raise Unreachable(
-                f"the registry {name} does not speak TLS; if it may be asked without, REGISTRY_PLAIN_HTTP of the webhook"
-                " lists it",
+                f"{whom} does not speak TLS; if it may be asked without, REGISTRY_PLAIN_HTTP of the webhook lists it",
                 speaks_no_tls=True,
             ) from None
         except TimeoutError:
-            raise Unreachable(f"the registry {name} took too long to answer") from None
+            raise Unreachable(f"{whom} took too long to answer") from None
+        except aiohttp.ClientPayloadError:
+            raise Unreachable(f"{whom} stopped in the middle of its answer") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreachable(f"the registry {name} cannot be reached: {describe(error)}") from None
+            raise Unreachable(f"{whom} cannot be reached: {describe(error)}") from None
 
 
 def redirect(request: Request, location: str) -> Request:
-    """Make the request that a redirect asks for. Raises RegistryError when it leads out of TLS, or takes a token away."""
+    """Make the request that a redirect asks for. Raises RegistryError when it leads where this must not go."""
     try:
         url = request.url.join(URL(location))
     except ValueError:
         url = URL()
     if url.scheme not in {"https", request.url.scheme} or not url.host or url.user or url.password:
-        raise RegistryError(f"the registry {request.url.authority} redirects to an address that is not https")
+        raise RegistryError(f"{request.whom()} redirects to an address that is not https")
+    if url.host != request.url.host and is_inner(url.host):
+        raise RegistryError(f"{request.whom()} redirects to an address of this machine or of a private network")
     headers = dict(request.headers)
     if url.origin() != request.url.origin():
         headers.pop(AUTHORIZATION, None)
-        if request.form is not None:
-            raise RegistryError(f"the authorization service {request.url.authority} redirects to another host")
+        if request.stays:
+            raise RegistryError(f"{request.whom()} redirects to another host, which is not asked")
     return request._replace(url=url, headers=headers)
 
 
@@ -171,11 +192,11 @@ def find_proxy(url: URL) -> str | None:
     return proxy
 
 
-async def read_answer(response: aiohttp.ClientResponse) -> bytes:
+async def read_answer(response: aiohttp.ClientResponse, whom: str) -> bytes:
     """Read a body of bounded size. Raises RegistryError."""
     body = await read_body(response, LARGEST_ANSWER)
     if body is None:
-        raise RegistryError(f"the answer of the registry is larger than {LARGEST_ANSWER} bytes")
+        raise RegistryError(f"the answer of {whom} is larger than {LARGEST_ANSWER} bytes")
     return body
 
 
@@ -193,11 +214,15 @@ def make_trust(ca_file: str) -> ssl.SSLContext:
 
 
 @contextlib.asynccontextmanager
-async def open_transport(ca_file: str, observe: Callable[[str, float], None]) -> AsyncIterator[Transport]:
-    """Open a pool of connections to registries. Raises ConfigurationError."""
+async def open_transport(
+    ca_file: str, observe: Callable[[str, float], None], resolver: AbstractResolver | None = None
+) -> AsyncIterator[Transport]:
+    """Open a pool of connections to registries. `resolver` replaces the system's (for tests). Raises ConfigurationError."""
     trust = make_trust(ca_file)
-    connector = aiohttp.TCPConnector(
-        limit=CONNECTIONS, limit_per_host=CONNECTIONS_OF_ONE, resolver=aiohttp.ThreadedResolver()
-    )
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Transport(session, trust, observe)
+    resolver = resolver or NameResolver()
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=CONNECTIONS_OF_ONE, resolver=resolver)
+    try:
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield Transport(session, trust, observe)
+    finally:
+        await resolver.close()

@@ -82,7 +82,7 @@ def test_beside_a_copying_container_the_executable_may_stand_anywhere(document: 
 )
 def test_wrap_command(document: dict[str, Any], args: list[str]) -> None:
     patch = Patch()
-    wrap_command(patch, "", decode(document), document["command"])
+    wrap_command(patch, "", decode(document), document["command"], EXE)
     assert apply(patch, document) == {"command": [EXE], "args": args}
 
 
@@ -100,14 +100,14 @@ def test_wrap_command(document: dict[str, Any], args: list[str]) -> None:
 )
 def test_a_command_of_the_image_is_wrapped(document: dict[str, Any], command: list[str], args: list[str]) -> None:
     patch = Patch()
-    wrap_command(patch, "", decode(document), command)
+    wrap_command(patch, "", decode(document), command, EXE)
     assert apply(patch, document) == {"command": [EXE], "args": args}
 
 
 def test_a_command_that_is_not_known_is_refused() -> None:
     patch = Patch()
     with pytest.raises(Refused, match=r"^because$"):
-        wrap_command(patch, "", decode({}), Refused("because"))
+        wrap_command(patch, "", decode({}), Refused("because"), EXE)
     assert patch.operations == []
 
 
@@ -123,10 +123,10 @@ def test_each_handler_is_wrapped(place: str) -> None:
         return document
 
     patch = Patch()
-    wrap_handlers(patch, "", decode(nest(["check", "a"])))
+    wrap_handlers(patch, "", decode(nest(["check", "a"])), EXE)
     assert apply(patch, nest(["check", "a"])) == nest([EXE, "check", "a"])
     again = Patch()
-    wrap_handlers(again, "", decode(nest([EXE, "check"])))
+    wrap_handlers(again, "", decode(nest([EXE, "check"])), EXE)
     assert again.operations == []
 
 
@@ -134,7 +134,7 @@ def test_each_handler_is_wrapped(place: str) -> None:
 def test_a_handler_whose_command_is_called_like_one_of_vault_env(word: str) -> None:
     document = {"livenessProbe": {"exec": {"command": [word, "a"]}}}
     patch = Patch()
-    wrap_handlers(patch, "", decode(document))
+    wrap_handlers(patch, "", decode(document), EXE)
     assert apply(patch, document) == {"livenessProbe": {"exec": {"command": [EXE, "--", word, "a"]}}}
 
 
@@ -146,7 +146,7 @@ def test_wrap_handlers() -> None:
         "lifecycle": {"postStart": {"exec": {"command": ["post"]}}, "preStop": {"exec": {"command": ["pre"]}}},
     }
     patch = Patch()
-    wrap_handlers(patch, "", decode(document))
+    wrap_handlers(patch, "", decode(document), EXE)
     assert apply(patch, document) == {
         "livenessProbe": {"exec": {"command": [EXE, "live", "a"]}, "periodSeconds": 3},
         "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
@@ -170,5 +170,5 @@ def test_wrap_handlers() -> None:
 )
 def test_no_handlers(document: dict[str, Any]) -> None:
     patch = Patch()
-    wrap_handlers(patch, "", decode(document))
+    wrap_handlers(patch, "", decode(document), EXE)
     assert patch.operations == []

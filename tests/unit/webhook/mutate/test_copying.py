@@ -10,6 +10,7 @@ import pytest
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.mutate import copying
+from vault_secrets_webhook.webhook.mutate.flavour import VAULT_ENV
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 from vault_secrets_webhook.webhook.settings import Settings
 
@@ -35,13 +36,13 @@ def spec(**fields: Any) -> PodSpec:
 
 def build(*points: str, of: PodSpec = NOTHING, settings: Settings = SETTINGS, image: str = "") -> dict[str, Any]:
     options = msgspec.structs.replace(settings.defaults, vault_env_image=image or settings.defaults.vault_env_image)
-    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, options)
+    circumstances = copying.Circumstances(VAULT_ENV, of, "vault-env", RESTRICTED, options)
     return copying.build_executable_copier(circumstances, points, settings)
 
 
 def build_token(volume: str = "tokens", file: str = "file", **fields: Any) -> dict[str, Any]:
     of = spec(**{"volumes": [{"name": volume}], **fields})
-    circumstances = copying.Circumstances(of, "vault-env", RESTRICTED, SETTINGS.defaults)
+    circumstances = copying.Circumstances(VAULT_ENV, of, "vault-env", RESTRICTED, SETTINGS.defaults)
     return copying.build_token_copier(circumstances, ("tokens", file))
 
 
@@ -270,21 +271,21 @@ VOLUMES = [{"name": "vault-env"}]
 @pytest.mark.parametrize(
     ("init_containers", "volumes", "before", "expected"),
     [
-        ([OURS], VOLUMES, 1, copying.Copier("vault-env", frozenset(("/vault/tls", "/vault/$x")))),
-        ([OTHER, FOREIGN], VOLUMES, 2, copying.Copier("vault-env", frozenset())),
+        ([OURS], VOLUMES, 1, copying.Copier(VAULT_ENV, "vault-env", frozenset(("/vault/tls", "/vault/$x")))),
+        ([OTHER, FOREIGN], VOLUMES, 2, copying.Copier(VAULT_ENV, "vault-env", frozenset())),
         (
             [{**OURS, "name": "renamed"}],
             VOLUMES,
             1,
-            copying.Copier("vault-env", frozenset(("/vault/tls", "/vault/$x"))),
+            copying.Copier(VAULT_ENV, "vault-env", frozenset(("/vault/tls", "/vault/$x"))),
         ),
         (
             [{**ITSELF, "name": "renamed"}],
             VOLUMES,
             1,
-            copying.Copier("vault-env", frozenset(("/vault/tls", "/vault/$x"))),
+            copying.Copier(VAULT_ENV, "vault-env", frozenset(("/vault/tls", "/vault/$x"))),
         ),
-        ([build(settings=ITS_OWN)], VOLUMES, 1, copying.Copier("vault-env", frozenset())),
+        ([build(settings=ITS_OWN)], VOLUMES, 1, copying.Copier(VAULT_ENV, "vault-env", frozenset())),
         ([{**ITSELF, "command": ["/usr/local/bin/vault-env", "copy", "/other/"]}], VOLUMES, 1, None),
         ([OTHER, ITSELF], VOLUMES, 1, None),
         ([ITSELF], [], 1, None),
@@ -313,7 +314,7 @@ VOLUMES = [{"name": "vault-env"}]
     ],
 )
 def test_find_copier(init_containers: Any, volumes: Any, before: int, expected: copying.Copier | None) -> None:
-    assert copying.find_copier(spec(initContainers=init_containers, volumes=volumes), before) == expected
+    assert copying.find_copier(spec(initContainers=init_containers, volumes=volumes), before, VAULT_ENV) == expected
 
 
 @pytest.mark.parametrize(
@@ -347,4 +348,4 @@ def test_is_copying(command: list[str] | None, expected: bool) -> None:
     ("volume", "before", "expected"), [("vault-env", 1, True), ("vault-env", 0, False), ("other", 1, False)]
 )
 def test_copies_token(volume: str, before: int, expected: bool) -> None:
-    assert copying.copies_token(spec(initContainers=[build_token(), OURS]), volume, before) is expected
+    assert copying.copies_token(spec(initContainers=[build_token(), OURS]), volume, before, VAULT_ENV) is expected

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.webhook.mutate.copying import build_copying_command
-from vault_secrets_webhook.webhook.mutate.delivery import Delivery, plan_delivery
+from vault_secrets_webhook.webhook.mutate.delivery import Delivery, Demand, plan_delivery
+from vault_secrets_webhook.webhook.mutate.flavour import VAULT_ENV
 from vault_secrets_webhook.webhook.mutate.spec import PodSpec
 from vault_secrets_webhook.webhook.mutate.volume import Mount
 from vault_secrets_webhook.webhook.settings import Settings
@@ -26,7 +27,10 @@ def plan(
     changes = {name: fields.pop(name) for name in settings.defaults.__struct_fields__ if name in fields}
     options = msgspec.structs.replace(settings.defaults, **changes)
     spec = msgspec.convert({"containers": [{"name": "app", "volumeMounts": mounts}], **fields}, PodSpec)
-    return plan_delivery(spec, spec.containers or [], before, options, settings)
+    has_token = options.token_auth_mount is not None
+    allows_image = settings.vault_env_volume_medium == "Image"
+    demand = Demand(spec.containers or [], before, frozenset(), options.vault_tls_secret, has_token, allows_image)
+    return plan_delivery(spec, demand, options, settings)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_an_image_volume_is_known_by_its_image(volumes: list[Any], name: str, is
 def copier(*, is_by_itself: bool) -> dict[str, Any]:
     return {
         "name": "copy",
-        "command": build_copying_command(["/vault/x"], is_by_itself=is_by_itself),
+        "command": build_copying_command(VAULT_ENV, ["/vault/x"], is_by_itself=is_by_itself),
         "volumeMounts": [{"name": "exe", "mountPath": "/vault/"}],
     }
 

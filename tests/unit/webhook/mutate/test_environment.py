@@ -9,7 +9,13 @@ import jsonpatch
 import msgspec
 import pytest
 
-from vault_secrets_webhook.webhook.mutate.environment import Context, build_variables, set_variables
+from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.mutate.environment import (
+    Context,
+    build_variables,
+    check_credentials,
+    set_variables,
+)
 from vault_secrets_webhook.webhook.mutate.patch import Patch
 from vault_secrets_webhook.webhook.mutate.spec import Container
 from vault_secrets_webhook.webhook.settings import Settings
@@ -138,6 +144,101 @@ OURS = [{"name": "VAULT_ADDR", "value": "ours"}, {"name": "VAULT_LOG_LEVEL", "va
 def test_set(env: Any, expected: Any) -> None:
     document = {"env": env}
     patch = Patch()
-    set_variables(patch, "", msgspec.convert(document, Container), OURS)
+    set_variables(patch, "", msgspec.convert(document, Container), OURS, "")
     operations = msgspec.json.decode(msgspec.json.encode(patch.operations))
     assert jsonpatch.JsonPatch(operations).apply(document) == {"env": expected}
+
+
+def build_names(provider: str, **options: Any) -> dict[str, Any]:
+    """Give the variables of a provider when everything is set."""
+    everything = {
+        "vault_namespace": "team",
+        "transit_key_id": "key",
+        "transit_path": "transit",
+        "vault_env_daemon": True,
+        "vault_env_delay": 1_500_000_000,
+        "vault_env_from_path": "a",
+        "aws_region": "eu-west-1",
+    }
+    changed = msgspec.structs.replace(Settings.from_environment({}).families.of(provider), **everything, **options)
+    return {
+        one["name"]: one.get("value") for one in build_variables(Context(changed, "app", "ca.crt", "token", "log:1"))
+    }
+
+
+OF_SECRET_INIT = ["SECRET_INIT_DAEMON", "SECRET_INIT_DELAY", "SECRET_INIT_JSON_LOG", "SECRET_INIT_LOG_LEVEL"]
+OF_SERVER = [
+    "ADDR",
+    "AUTH_METHOD",
+    "CACERT",
+    "CLIENT_TIMEOUT",
+    "FROM_PATH",
+    "IGNORE_MISSING_SECRETS",
+    "NAMESPACE",
+    "PASSTHROUGH",
+    "PATH",
+    "ROLE",
+    "SKIP_VERIFY",
+    "TOKEN_FILE",
+    "TRANSIT_BATCH_SIZE",
+    "TRANSIT_KEY_ID",
+    "TRANSIT_PATH",
+]
+
+
+@pytest.mark.parametrize(("provider", "prefix"), [("vault", "VAULT_"), ("bao", "BAO_")])
+def test_variables_of_secret_init(provider: str, prefix: str) -> None:
+    expected = [*OF_SECRET_INIT, "SECRET_INIT_LOG_SERVER", *(prefix + name for name in OF_SERVER)]
+    assert sorted(build_names(provider)) == sorted(expected)
+
+
+def test_the_order_is_that_of_vault_env() -> None:
+    order = [list(build_names(provider)) for provider in ("", "vault", "bao")]
+    short = [[name.rpartition("_")[2] for name in names] for names in order]
+    assert short[0] == short[1] == short[2]
+
+
+KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+
+
+def test_variables_for_aws() -> None:
+    expected = ["AWS_REGION", *OF_SECRET_INIT, "SECRET_INIT_LOG_SERVER"]
+    assert sorted(build_names("aws")) == sorted(expected)
+    with_keys = build_names("aws", aws_load_from_secret=True)
+    assert [name for name in with_keys if name in KEYS] == KEYS
+    assert {with_keys[name] for name in KEYS} == {None}
+
+
+CREDENTIALS: list[tuple[str, dict[str, Any], str]] = [
+    ("aws", {}, ""),
+    ("aws", {"aws_load_from_secret": True, "aws_credentials_namespace": "shop"}, ""),
+    ("aws", {"aws_load_from_secret": True, "aws_credentials_namespace": "default"}, "aws-load-from-secret: the "),
+    (
+        "aws",
+        {"aws_tls_secret_arn": "arn:aws:acm:x"},
+        "aws-tls-secret-arn (or AWS_TLS_SECRET_ARN of the webhook) is not ",
+    ),
+    ("bao", {"aws_load_from_secret": True, "aws_tls_secret_arn": "x"}, ""),
+]
+
+
+@pytest.mark.parametrize(("provider", "options", "words"), CREDENTIALS)
+def test_credentials_of_aws(provider: str, options: dict[str, Any], words: str) -> None:
+    changed = msgspec.structs.replace(DEFAULTS, provider=provider, **options)
+    if not words:
+        check_credentials(changed, "shop")
+        return
+    with pytest.raises(Refused) as caught:
+        check_credentials(changed, "shop")
+    assert str(caught.value).startswith(f"annotation secrets-webhook.security.bank-vaults.io/{words}")
+
+
+@pytest.mark.parametrize("provider", ["vault", "bao", "aws"])
+def test_a_container_keeps_its_own_log_level(provider: str) -> None:
+    own = [{"name": "SECRET_INIT_LOG_LEVEL", "value": "debug"}, {"name": "VAULT_LOG_LEVEL", "value": "kept"}]
+    document = {"env": own}
+    patch = Patch()
+    variables = [{"name": "SECRET_INIT_LOG_LEVEL", "value": "info"}, {"name": "SECRET_INIT_JSON_LOG", "value": "false"}]
+    set_variables(patch, "", msgspec.convert(document, Container), variables, provider)
+    operations = msgspec.json.decode(msgspec.json.encode(patch.operations))
+    assert jsonpatch.JsonPatch(operations).apply(document)["env"] == [*own, variables[1]]

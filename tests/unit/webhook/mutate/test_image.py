@@ -14,7 +14,7 @@ from tests.fakes.registry import FakeImages
 from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
-from vault_secrets_webhook.webhook.mutate.image import Asker, find_commands, protect_dollars
+from vault_secrets_webhook.webhook.mutate.image import Asker, ask, find_commands, protect_dollars
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 
 if TYPE_CHECKING:
@@ -117,3 +117,64 @@ def test_containers_are_told_apart() -> None:
     found = find({"image": "cmd"}, {"command": ["/own"]}, {"image": "both"}, images=images)
     assert found == [["/app"], ["/own"], ["/app", "$$(A)", "serve", "$$"]]
     assert [question.image for question in images.asked] == ["cmd", "both"]
+
+
+def test_an_object_is_begun_with_once() -> None:
+    images = FakeImages(IMAGES)
+    find({"image": "cmd"}, {"image": "both"}, {"command": ["/own"]}, images=images)
+    assert images.reviews == 1
+
+
+def term(operator: str, *values: str, key: str = "kubernetes.io/arch") -> dict[str, Any]:
+    return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
+
+
+def affinity(required: list[dict[str, Any]], preferred: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+    terms = [{"weight": weight, "preference": one} for weight, one in preferred]
+    return {
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": required},
+                "preferredDuringSchedulingIgnoredDuringExecution": terms,
+            }
+        }
+    }
+
+
+ARM, AMD, S390 = "arm64", "amd64", "s390x"
+ARCHITECTURES: dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]] = {
+    "nothing": ({}, (), ()),
+    "nulls": ({"affinity": {"nodeAffinity": None}, "nodeSelector": None}, (), ()),
+    "selector": ({"nodeSelector": {"kubernetes.io/arch": ARM}}, (ARM,), ()),
+    "old label": ({"nodeSelector": {"beta.kubernetes.io/arch": ARM}}, (ARM,), ()),
+    "required": (affinity([term("In", ARM, AMD)], []), (ARM, AMD), ()),
+    "selector before affinity": (
+        {"nodeSelector": {"kubernetes.io/arch": S390}, **affinity([term("In", ARM)], [])},
+        (S390,),
+        (),
+    ),
+    "preferred": (affinity([], [(1, term("In", ARM)), (50, term("In", AMD))]), (AMD, ARM), ()),
+    "preferred of the required": (
+        affinity([term("In", AMD, ARM)], [(1, term("In", S390)), (1, term("In", ARM))]),
+        (ARM, AMD),
+        (),
+    ),
+    "not": (affinity([term("NotIn", ARM, S390)], []), (), (ARM, S390)),
+    "not in all terms": (affinity([term("NotIn", ARM, S390), term("NotIn", S390)], []), (), (S390,)),
+    "not in one term": (affinity([term("NotIn", ARM), term("In", AMD)], []), (AMD,), ()),
+    "preferred not": (affinity([], [(1, term("NotIn", ARM))]), (), (ARM,)),
+    "wanted after all": (affinity([term("In", ARM)], [(1, term("NotIn", ARM))]), (ARM,), ()),
+    "other labels": (affinity([term("NotIn", "a", key="zone")], [(1, term("In", "b", key="zone"))]), (), ()),
+    "other operators": (affinity([term("Exists"), term("Gt", "1")], []), (), ()),
+    "broken terms": (
+        {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{}, {"weight": 1}]}}},
+        (),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "wanted", "unwanted"), ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_architectures(spec: dict[str, Any], wanted: tuple[str, ...], unwanted: tuple[str, ...]) -> None:
+    question = ask("app", Asker("shop", msgspec.convert(spec, PodSpec), make_settings().defaults))
+    assert (question.architectures, question.unwanted_architectures) == (wanted, unwanted)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from tests.fakes.cluster import apply, mutate
-from vault_secrets_webhook.webhook.mutate.container import EXECUTABLES
+from vault_secrets_webhook.webhook.mutate.flavour import EXECUTABLES
+from vault_secrets_webhook.webhook.mutate.grammar import OF_VAULT
 from vault_secrets_webhook.webhook.mutate.oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
 from vault_secrets_webhook.webhook.mutate.spec import Container
 
@@ -44,7 +45,7 @@ def describe_missing(executable: str, folder: str) -> str:
     )
 
 
-@pytest.mark.parametrize("text", ["vault:a#b", ">>vault:a#b", "vault:", INLINE])
+@pytest.mark.parametrize("text", ["vault:a#b", ">>vault:a#b", "vault:", INLINE, "bao:a#b"])
 def test_windows(text: str) -> None:
     expected = "container 'app', variable 'A': the reference stays as it is, because pods for Windows are left alone"
     assert warn_of_windows(decode(container("plain", "x"), container(text=text), container("other"))) == [expected]
@@ -66,16 +67,16 @@ ARGUMENTS: list[tuple[str, dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("more", "expected"), [row[1:] for row in ARGUMENTS], ids=[row[0] for row in ARGUMENTS])
 def test_arguments(more: dict[str, Any], expected: list[str]) -> None:
-    assert warn_of_arguments(decode({}, container(**more), container("other", **more))) == expected
+    assert warn_of_arguments(decode({}, container(**more), container("other", **more)), OF_VAULT) == expected
 
 
 @pytest.mark.parametrize("executable", sorted(EXECUTABLES))
 def test_every_executable_needs_a_mount(executable: str) -> None:
     folder = executable.rpartition("/")[0]
     command = [executable, "app"]
-    assert warn_of_wrapped(decode(container(command=command)), ()) == [describe_missing(executable, folder)]
+    assert warn_of_wrapped(decode(container(command=command)), (), OF_VAULT) == [describe_missing(executable, folder)]
     for path in (folder, folder + "/", executable):
-        assert warn_of_wrapped(decode(container(command=command, volumeMounts=mounted(path))), ()) == []
+        assert warn_of_wrapped(decode(container(command=command, volumeMounts=mounted(path))), (), OF_VAULT) == []
 
 
 WRAPPED: list[tuple[str, dict[str, Any], tuple[str, ...], list[str]]] = [
@@ -92,12 +93,12 @@ WRAPPED: list[tuple[str, dict[str, Any], tuple[str, ...], list[str]]] = [
 
 @pytest.mark.parametrize(("more", "marked", "expected"), [row[1:] for row in WRAPPED], ids=[row[0] for row in WRAPPED])
 def test_wrapped(more: dict[str, Any], marked: tuple[str, ...], expected: list[str]) -> None:
-    assert warn_of_wrapped(decode(container(**more)), marked) == expected
+    assert warn_of_wrapped(decode(container(**more)), marked, OF_VAULT) == expected
 
 
 def test_one_warning_of_a_kind() -> None:
     several = decode(*(container(f"c{number}", command=[EXE]) for number in range(3)), container(args=[EXE]))
-    assert [warning.split(" ")[1] for warning in warn_of_wrapped(several, ())] == ["'c0'", "'app'"]
+    assert [warning.split(" ")[1] for warning in warn_of_wrapped(several, (), OF_VAULT)] == ["'c0'", "'app'"]
 
 
 def test_a_pod_tells_all_of_it() -> None:

@@ -330,29 +330,176 @@ def test_a_wrapper_around_the_executable_of_the_other_webhook() -> None:
 
 
 DONE = referring(command=[EXE], volumeMounts=[{"name": "vault-env", "mountPath": "/vault/"}])
-LATER: list[tuple[str, dict[str, Any], str | None]] = [
-    ("done", of_the_other_webhook(DONE, vault_agent="true"), "already-injected"),
-    ("done-wrapper", pod(DONE, annotations={"vault-agent": "true"}), "already-injected"),
-    ("left", of_the_other_webhook(referring(command=[EXE]), referring("b"), vault_agent="true"), None),
-    ("nothing-done", pod(referring(), annotations={"vault-agent": "true"}), None),
-    ("no-references", pod(container(), annotations={"vault-ct-configmap": "templates"}), None),
-    (
-        "consul-template-is-there",
-        pod(container(), annotations={"vault-ct-configmap": "templates"}, volumes=[{"name": "ct-configmap"}]),
-        "no-references",
-    ),
+
+
+@pytest.mark.parametrize(
+    "document", [of_the_other_webhook(DONE, vault_agent="true"), pod(DONE)], ids=["copied", "bare"]
+)
+def test_a_pod_that_is_done_gets_no_agent(document: dict[str, Any]) -> None:
+    cluster = FakeCluster()
+    mutation = mutate(document, cluster)
+    assert (mutation.patch, mutation.reason, cluster.written) == ([], "already-injected", [])
+
+
+def test_an_agent_logs_in_before_vault_env_is_copied() -> None:
+    document = pod(referring(), container("b"), initContainers=[container("i")], annotations={"vault-agent": "true"})
+    cluster = FakeCluster()
+    mutation = mutate(document, cluster)
+    result = apply(document, mutation)
+    assert mutation.injected == ["app"]
+    assert names(result) == ["vault-agent", "copy-vault-env", "i"]
+    assert environment(result["spec"]["containers"][0])["VAULT_TOKEN_FILE"] == "/vault/.vault-token"
+    ((namespace, config_map),) = cluster.written
+    assert namespace == NAMESPACE
+    volumes = {one["name"]: one for one in result["spec"]["volumes"]}
+    assert volumes["vault-agent-config"]["configMap"]["name"] == config_map.name
+    assert "emptyDir" in volumes["vault-env"]
+    again = mutate(result, cluster)
+    assert (again.patch, again.reason, len(cluster.written)) == ([], "already-injected", 1)
+
+
+def test_an_agent_writes_to_a_volume_that_is_no_image() -> None:
+    document = pod(referring(), annotations={"vault-agent": "true"})
+    result = apply(document, mutate(document, environ=IMAGE))
+    assert names(result) == ["vault-agent", "copy-vault-env"]
+    assert "emptyDir" in result["spec"]["volumes"][0]
+
+
+@pytest.mark.parametrize(("version", "native"), [(None, False), ((1, 28), False), ((1, 29), True)])
+def test_consul_template_alone_changes_a_pod_without_references(version: Any, native: bool) -> None:
+    document = pod(
+        container(), container("b"), initContainers=[container("i")], annotations={"vault-ct-configmap": "ct"}
+    )
+    cluster = FakeCluster(version=version)
+    mutation = mutate(document, cluster)
+    result = apply(document, mutation)
+    assert (mutation.reason, mutation.injected) == ("injected", ["vault-agent", "consul-template"])
+    sidecar = ["consul-template"]
+    assert names(result) == ["vault-agent", *(sidecar if native else []), "i"]
+    assert names(result, "containers") == [*([] if native else sidecar), "app", "b"]
+    for one in result["spec"]["containers"][-2:]:
+        assert [mount["mountPath"] for mount in one["volumeMounts"]] == ["/vault/secrets/"]
+        assert one["command"] == [one["name"]]
+    assert INJECTED not in result["metadata"].get("annotations", {})
+    assert len(cluster.written) == 1
+    again = mutate(result, cluster)
+    assert (again.patch, again.injected, len(cluster.written)) == ([], [], 1)
+
+
+def test_files_of_an_agent_below_the_volume_with_vault_env_get_a_mount_point() -> None:
+    document = pod(referring(), container("b"), annotations={"vault-ct-configmap": "ct"})
+    mutation = mutate(document)
+    result = apply(document, mutation)
+    copier = next(one for one in result["spec"]["initContainers"] if one["name"] == "copy-vault-env")
+    assert "/vault/secrets" in copier["command"]
+    app = next(one for one in result["spec"]["containers"] if one["name"] == "app")
+    assert [(mount["mountPath"], mount.get("readOnly", False)) for mount in app["volumeMounts"]] == [
+        ("/vault/", True),
+        ("/vault/secrets/", False),
+    ]
+    assert mutation.warnings == []
+    assert mutate(result).patch == []
+
+
+def test_an_excluded_container_gets_no_files_of_agents() -> None:
+    annotations = {"vault-ct-configmap": "ct", "skip-containers": "b"}
+    document = pod(container(), container("b"), annotations=annotations)
+    result = apply(document, mutate(document))
+    by_name = {one["name"]: one for one in result["spec"]["containers"]}
+    assert "volumeMounts" in by_name["app"]
+    assert by_name["b"] == document["spec"]["containers"][1]
+
+
+def test_a_token_of_the_pod_is_copied_for_consul_template_alone() -> None:
+    annotations = {"vault-ct-configmap": "ct", "token-auth-mount": "tokens:t"}
+    document = pod(container(), volumes=[{"name": "tokens"}], annotations=annotations)
+    cluster = FakeCluster(version=(1, 35))
+    result = apply(document, mutate(document, cluster, IMAGE))
+    assert names(result) == ["copy-vault-token", "consul-template"]
+    copier, agent = result["spec"]["initContainers"]
+    shared = copier["volumeMounts"][0]["name"]
+    assert shared in {mount["name"] for mount in agent["volumeMounts"]}
+    assert cluster.written == []
+    assert mutate(result, cluster, IMAGE).patch == []
+
+
+def test_from_path_wraps_no_agent() -> None:
+    annotations = {"vault-ct-configmap": "ct", "vault-env-from-path": "secret/data/a"}
+    document = pod(container(), annotations=annotations)
+    for version in (None, (1, 35)):
+        cluster = FakeCluster(version=version)
+        result = apply(document, mutate(document, cluster))
+        assert wrapped(result) == ["app"]
+        assert mutate(result, cluster).patch == []
+
+
+@pytest.mark.parametrize("share", ["true", "false"])
+def test_a_shared_process_namespace_is_for_the_asking(share: str) -> None:
+    annotations = {"vault-ct-configmap": "ct", "vault-ct-share-process-namespace": share}
+    document = pod(container(), annotations=annotations)
+    result = apply(document, mutate(document))
+    assert result["spec"].get("shareProcessNamespace", False) is (share == "true")
+    assert mutate(result).patch == []
+
+
+def test_nothing_is_written_in_a_dry_run_and_for_a_pod_that_is_refused() -> None:
+    document = pod(referring(), annotations={"vault-agent": "true"})
+    cluster = FakeCluster()
+    assert mutate(document, cluster, dry_run=True).patch == mutate(document, cluster).patch
+    assert len(cluster.written) == 1
+    wrong = pod(
+        referring(), container("b", env=[{"name": "A", "value": "vault:x"}]), annotations={"vault-agent": "true"}
+    )
+    with pytest.raises(Refused):
+        mutate(wrong, cluster)
+    assert len(cluster.written) == 1
+
+
+LITERAL, OF_MAP = {"value": "vault:a"}, {"valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}
+LEVELS: list[tuple[str, dict[str, Any], int | None]] = [
+    ("enforce", LITERAL, None),
+    ("enforce", OF_MAP, None),
+    ("enforce", {"value": "vault:a#${if}"}, None),
+    ("warn", LITERAL, 1),
+    ("warn", OF_MAP, 1),
+    ("warn", {"value": "vault:a#${if}"}, 1),
+    ("warn", {"value": "vault:a#b"}, 0),
+    ("off", LITERAL, 0),
+    ("off", OF_MAP, 0),
+    ("off", {"value": "vault:a#${if}"}, 0),
 ]
 
 
-@pytest.mark.parametrize(("document", "reason"), [row[1:] for row in LATER], ids=[row[0] for row in LATER])
-def test_what_a_later_version_does(document: dict[str, Any], reason: str | None) -> None:
-    if reason is None:
-        with pytest.raises(Refused, match="is not supported by this version: leave it out"):
-            mutate(document)
+@pytest.mark.parametrize(("level", "variable", "warnings"), LEVELS)
+def test_what_becomes_of_a_wrong_reference(level: str, variable: dict[str, Any], warnings: int | None) -> None:
+    document = pod(container(env=[{"name": "A", **variable}]))
+    cluster = FakeCluster(config_maps={"m": {"k": "vault:a"}})
+    variables = {"REFERENCE_CHECK": level}
+    if warnings is None:
+        with pytest.raises(Refused, match=r"^container 'app', variable 'A'"):
+            mutate(document, cluster, variables)
         return
-    mutation = mutate(document)
-    assert (mutation.patch, mutation.reason) == ([], reason)
-    assert [warning.endswith("has no effect in this version") for warning in mutation.warnings] == [True]
+    mutation = mutate(document, cluster, variables)
+    assert mutation.injected == ["app"]
+    assert [warning.startswith("container 'app', variable 'A'") for warning in mutation.warnings] == [True] * warnings
+
+
+def test_a_pod_with_a_thousand_wrong_references_gets_few_warnings() -> None:
+    env = [{"name": f"A{number}", "value": "vault:a"} for number in range(1000)]
+    assert len(mutate(pod(container(env=env)), environ={"REFERENCE_CHECK": "warn"}).warnings) == 10
+
+
+@pytest.mark.parametrize(
+    ("environ", "annotations", "reason"),
+    [
+        ({"OPT_IN": "true"}, {}, "not-opted-in"),
+        ({"OPT_IN": "true"}, {"mutate": "true"}, "injected"),
+        ({"OPT_IN": "true"}, {"mutate": "skip"}, "skipped"),
+        ({}, {"mutate": "true"}, "injected"),
+    ],
+)
+def test_opting_in(environ: dict[str, str], annotations: dict[str, str], reason: str) -> None:
+    assert mutate(pod(referring(), annotations=annotations), environ=environ).reason == reason
 
 
 def test_all_that_is_wrong_with_a_pod_is_told() -> None:
@@ -360,7 +507,7 @@ def test_all_that_is_wrong_with_a_pod_is_told() -> None:
         container("a", env=[{"name": "A", "value": "vault:a"}, {"name": "B", "value": "vault:#b"}]),
         {"name": "bare", "env": REFERENCE, "volumeMounts": [{"name": "x", "mountPath": "/vault/vault-env"}]},
         volumes=[{"name": "x"}],
-        annotations={"run-as-user": "root", "vault-addr": "https://e", "token-auth-mount": "y:f", "vault-agent": "t"},
+        annotations={"run-as-user": "root", "vault-addr": "https://e", "token-auth-mount": "y:f"},
     )
     with pytest.raises(Refused) as caught:
         mutate(document)
@@ -372,7 +519,6 @@ def test_all_that_is_wrong_with_a_pod_is_told() -> None:
         "container 'bare' has no command",
         "container 'bare' mounts a volume at '/vault/vault-env'",
         f"annotation {PREFIX}token-auth-mount: the pod has no volume y",
-        f"annotation {PREFIX}vault-agent is not supported",
     ]
     lines = [line for line in str(caught.value).splitlines() if not line.startswith(" ")]
     assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
@@ -530,7 +676,6 @@ REFUSED: list[tuple[str, dict[str, Any], str, int]] = [
         "injected ",
         422,
     ),
-    ("agent", pod(container(), annotations={"vault-agent": "true"}), f"annotation {PREFIX}vault-agent is not ", 422),
     ("address", pod(referring(), annotations={"vault-addr": "https://e"}), f"annotation {PREFIX}vault-addr: ", 403),
     ("mount", pod(referring(volumeMounts=[{"name": "x", "mountPath": "/vault"}])), "container 'app' mounts ", 422),
     ("types", pod(container(env="x")), "the pod cannot be read: Expected `array | null`", 422),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.cluster import NAMESPACE, FakeCluster
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import PROVIDER
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.mutate.sources import Search, find_references
 from vault_secrets_webhook.webhook.mutate.spec import Container
@@ -261,8 +262,14 @@ def test_an_endless_row_of_wrong_references_is_cut() -> None:
     assert message.endswith("... and there may be more: these are the first ones")
 
 
+ANOTHER = (
+    "bao: references have no effect with the provider of this pod: write vault:, or choose the provider by annotation"
+    f" {PROVIDER}"
+)
+
+
 @pytest.mark.parametrize("text", ["bao:secret/data/a#b", ">>bao:a#b", "x ${bao:a#b} y", "${>>bao:a#b}"])
-def test_a_reference_of_a_later_version_warns_once(text: str) -> None:
+def test_a_reference_of_another_provider_warns_once(text: str) -> None:
     cluster = FakeCluster(secrets={"s": {"k": text.encode()}}, config_maps={"m": {"k": text}})
     for container, place in [
         (literal(text), "container 'c0', variable 'B': "),
@@ -271,7 +278,7 @@ def test_a_reference_of_a_later_version_warns_once(text: str) -> None:
     ]:
         found, result = search(cluster, container)
         assert found == [False]
-        assert result.warnings == [f"{place}bao: references have no effect in this version: write vault:"]
+        assert result.warnings == [place + ANOTHER]
     _, result = search(cluster, literal(text), secret_key("s"), whole_map("m"))
     assert len(result.warnings) == 1
 

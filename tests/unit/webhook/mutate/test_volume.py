@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.mutate.flavour import VAULT_ENV
 from vault_secrets_webhook.webhook.mutate.patch import Patch
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 from vault_secrets_webhook.webhook.mutate.volume import (
@@ -26,12 +27,12 @@ SOURCE = {"emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 
 def plan(volumes: list[Any] | None = None, existing: str = "", secret: str = "") -> Volumes:
     spec = msgspec.convert({"volumes": volumes}, PodSpec)
-    return plan_volumes(spec, Supply(existing, SOURCE), secret, has_token=False)
+    return plan_volumes(spec, Supply(existing, SOURCE), VAULT_ENV, secret, has_token=False)
 
 
 @pytest.mark.parametrize("sub_path", ["", "usr/local/bin"])
 def test_executable_volume(sub_path: str) -> None:
-    volumes = plan_volumes(PodSpec(), Supply("", SOURCE, sub_path), "", has_token=False)
+    volumes = plan_volumes(PodSpec(), Supply("", SOURCE, sub_path), VAULT_ENV, "", has_token=False)
     assert volumes.executable == Mount("vault-env", "/vault", sub_path)
     assert volumes.added == [{"name": "vault-env", **SOURCE}]
     assert volumes.certificate is None
@@ -109,7 +110,7 @@ def test_certificate_volume(existing: list[Any], mount: Mount, is_new: bool) -> 
 OUR_MOUNT = {"name": "vault-env", "mountPath": "/vault/", "readOnly": True}
 OUR_WRITABLE = {"name": "vault-env", "mountPath": "/vault/"}
 TLS_MOUNT = {"name": "vault-tls", "mountPath": "/vault/tls/", "readOnly": True}
-WITHOUT = Volumes(Mount("vault-env", "/vault"), None, [])
+WITHOUT = Volumes(VAULT_ENV, Mount("vault-env", "/vault"), None, [], ("/vault/vault-env",))
 WITH = WITHOUT._replace(certificate=Mount("vault-tls", "/vault/tls"))
 BESIDE = WITHOUT._replace(certificate=Mount("vault-env-tls", "/vault-env/tls"))
 DATA = {"name": "data", "mountPath": "/data"}
@@ -168,6 +169,14 @@ def test_another_volume_in_our_place_is_refused(path: str) -> None:
     assert caught.value.code == 422
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_volumes_in_our_place_are_refused(order: int) -> None:
+    mounts = [{"name": "vault-env", "mountPath": "/vault"}, {"name": "data", "mountPath": "/vault/"}][::order]
+    container = msgspec.convert({"name": "app", "volumeMounts": mounts}, Container)
+    with pytest.raises(Refused, match=r"^container 'app' mounts the volume 'data' at /vault/, "):
+        add_mounts(Patch(), "", container, WITHOUT, set())
+
+
 @pytest.mark.parametrize(
     ("volumes", "more"),
     [
@@ -221,7 +230,7 @@ def test_a_volume_where_a_file_of_ours_must_be_is_refused(
     [(False, ("/vault/vault-env",)), (True, ("/vault/vault-env", "/vault/.vault-token"))],
 )
 def test_files_of_the_executable_volume(has_token: bool, files: tuple[str, ...]) -> None:
-    assert plan_volumes(PodSpec(), Supply("", SOURCE), "", has_token=has_token).files == files
+    assert plan_volumes(PodSpec(), Supply("", SOURCE), VAULT_ENV, "", has_token=has_token).files == files
 
 
 def test_another_volume_in_the_place_of_the_certificate_is_refused() -> None:

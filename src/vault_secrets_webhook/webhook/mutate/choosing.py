@@ -1,0 +1,143 @@
+"""Which containers of a pod are changed: those that hold a reference, unless somebody said otherwise.
+
+Left alone are pods for Windows, where the executable does not run; containers that are wrapped already, by us or by a
+webhook that we may be installed beside; those that copy the executable, because they run before it is there; and those
+that annotations exclude. Ephemeral containers never come here: they are added to a running pod by an update of its
+subresource, whose volumes and init containers cannot change any more (KEP-277).
+
+What a RuntimeClass says of its nodes the API server has put into the pod's node selector before a webhook sees it
+(admission plugin RuntimeClass, https://kubernetes.io/docs/concepts/containers/runtime-class/#scheduling).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from vault_secrets_webhook.webhook.message import show
+
+from .agents import is_agent
+from .container import is_wrapped
+from .copying import is_copying
+from .sources import check_literals, find_references
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.lookup import ObjectLookup
+
+    from .sources import Search
+    from .spec import Container, NodeSelectorTerm, PodSpec
+
+WINDOWS = "windows"
+SYSTEM_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
+AMONG = "In"
+
+
+class Place(NamedTuple):
+    """A container and where it is. `turn` is the index of an init container, -1 for the others."""
+
+    path: str
+    turn: int
+    container: Container
+
+    def name(self) -> str:
+        """Give the container's name, which was not validated yet."""
+        return self.container.name or ""
+
+
+def is_windows(spec: PodSpec) -> bool:
+    """Tell whether the pod is for Windows nodes: it says so, asks for such nodes, or has settings for Windows only."""
+    if spec.os is not None and spec.os.name:
+        return spec.os.name == WINDOWS
+    selector = spec.node_selector
+    if selector is not None and any(selector.get(label) == WINDOWS for label in SYSTEM_LABELS):
+        return True
+    if spec.affinity is not None and requires_windows(spec):
+        return True
+    contexts = (spec.security_context, *(one.security_context for one in list_containers(spec)))
+    return any(context is not None and context.windows_options for context in contexts)
+
+
+def requires_windows(spec: PodSpec) -> bool:
+    """Tell whether the pod's node affinity leaves it no other nodes: each of its terms, one of which must hold, asks so."""
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    required = affinity.required if affinity else None
+    terms = (required.node_selector_terms or ()) if required else ()
+    return bool(terms) and all(map(is_for_windows, terms))
+
+
+def is_for_windows(term: NodeSelectorTerm) -> bool:
+    return any(
+        one.key in SYSTEM_LABELS and one.operator == AMONG and one.values == [WINDOWS]
+        for one in term.match_expressions or ()
+    )
+
+
+def list_containers(spec: PodSpec) -> list[Container]:
+    """Give all containers, init containers first."""
+    return [*(spec.init_containers or ()), *(spec.containers or ())]
+
+
+class Survey(NamedTuple):
+    """The containers of a pod that its author has put into it, init containers first.
+
+    `included` are those that annotations do not exclude, `wrapped` those that are wrapped already, `candidates` those
+    that are included and not wrapped. `marked` are the names of those that we once wrapped.
+    """
+
+    places: list[Place]
+    marked: Collection[str]
+    included: list[Place]
+    wrapped: list[Place]
+    candidates: list[Place]
+
+    def list_wrapped(self, chosen: Sequence[Place]) -> list[str]:
+        """Name the containers that are wrapped, those among them that were chosen for it now."""
+        paths = {place.path for place in (*self.wrapped, *chosen)}
+        return [place.name() for place in self.places if place.path in paths]
+
+
+def survey_containers(spec: PodSpec, options: Options, marked: Collection[str]) -> Survey:
+    """Look at the containers of a pod.
+
+    Those that copy an executable, or a token for it, and agents were put into it by a webhook, and are never changed.
+    """
+    every = [Place(f"/spec/initContainers/{turn}", turn, one) for turn, one in enumerate(spec.init_containers or ())]
+    own = [place for place in every if not is_copying(place.container)]
+    has_copier = len(own) < len(every)
+    own += [Place(f"/spec/containers/{index}", -1, one) for index, one in enumerate(spec.containers or ())]
+    places = [place for place in own if not is_agent(place.container)]
+    wrapped = [place for place in places if is_wrapped(place.container, marked, has_copier=has_copier)]
+    paths = {place.path for place in wrapped}
+    included = leave_out_excluded(places, options)
+    return Survey(places, marked, included, wrapped, [place for place in included if place.path not in paths])
+
+
+def leave_out_excluded(places: list[Place], options: Options) -> list[Place]:
+    """Give the places that annotations do not exclude."""
+    only, skipped = options.only_containers, options.skip_containers
+    if not only and not skipped:  # the usual case
+        return places
+    return [place for place in places if place.name() not in skipped and (not only or place.name() in only)]
+
+
+def warn_of_strangers(annotation: str, names: Collection[str], spec: PodSpec) -> list[str]:
+    """Warn of names in an annotation that no container has."""
+    if not names:
+        return []
+    strangers = sorted(set(names) - {one.name for one in list_containers(spec)})
+    return [f"annotation {annotation}: the pod has no container {show(strangers[0])}"] if strangers else []
+
+
+async def choose(
+    candidates: Sequence[Place], options: Options, namespace: str, lookup: ObjectLookup, search: Search
+) -> list[Place]:
+    """Give the places whose containers are to be changed: those with a reference, with from-path all of them."""
+    containers = [place.container for place in candidates]
+    if options.vault_env_from_path:
+        for container in containers:
+            check_literals(container, search)
+        return list(candidates)
+    found = await find_references(containers, namespace, lookup, search)
+    return [place for place, has_reference in zip(candidates, found, strict=True) if has_reference]

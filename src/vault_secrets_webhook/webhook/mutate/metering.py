@@ -1,0 +1,39 @@
+"""What all templates of one object together may cost the webhook.
+
+In a pod a template that computes for long holds up its own pod only. Here it would hold up everybody's, and who wrote it
+needs no more than the right to create a ConfigMap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vault_secrets_webhook.gotemplate import Template
+from vault_secrets_webhook.gotemplate.limits import Budget
+
+if TYPE_CHECKING:
+    from vault_secrets_webhook.inject.resolve import Plan
+
+MOST_STEPS = 200_000
+MOST_MEMORY = 8 << 20
+
+
+class MeteredTemplate(Template):
+    """A parsed template that is executed at the cost of a budget shared with others."""
+
+    __slots__ = ("budget", "template")
+
+    def __init__(self, template: Template, budget: Budget) -> None:  # pylint: disable=super-init-not-called
+        self.template = template
+        self.budget = budget
+
+    def execute_value(self, value: object, budget: Budget | None = None) -> bytes:
+        """Do as the template does. Raises TemplateError when the budget is used up."""
+        return self.template.execute_value(value, budget or self.budget)
+
+
+def limit_templates(plan: Plan) -> None:
+    """Let all templates of a plan share one budget."""
+    budget = Budget(MOST_STEPS, MOST_MEMORY)
+    for text, template in plan.templates.items():
+        plan.templates[text] = MeteredTemplate(template, budget)

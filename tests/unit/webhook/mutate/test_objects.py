@@ -1,0 +1,109 @@
+"""What holds for all kinds: opting in, defaults of the namespace, roles, and that errors of ours are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tests.fakes.reader import KINDS, NAMESPACE, FakeReader, annotate, make_secret, mutate
+from vault_secrets_webhook.errors import Refused, VaultError
+from vault_secrets_webhook.webhook.admission import AdmissionRequest
+from vault_secrets_webhook.webhook.mutate.objects import Objects
+from vault_secrets_webhook.webhook.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vault_secrets_webhook.webhook.mutation import Mutation
+
+KNOWN: dict[str, Any] = {"kv/db": {"user": "app"}}
+REFERENCE = {"a": "vault:kv/db#user"}
+
+
+def mutate_with(defaults: Mapping[str, str], one: dict[str, Any]) -> tuple[Mutation, list[str]]:
+    """Mutate a Secret in a namespace with defaults; also the namespaces that were asked for theirs."""
+    asked: list[str] = []
+
+    async def find_defaults(namespace: str) -> Mapping[str, str]:
+        asked.append(namespace)
+        return annotate(defaults)
+
+    text = msgspec.json.encode(one)
+    objects = Objects(Settings.from_environment({}), FakeReader(KNOWN), find_defaults)
+    request = AdmissionRequest("uid", KINDS["Secret"], namespace=NAMESPACE, object=msgspec.Raw(text))
+    return asyncio.run(objects.mutate_secret(text, request)), asked
+
+
+def test_only_objects_that_ask_for_it_where_the_operator_wants_that() -> None:
+    environ = {"OPT_IN": "true"}
+    assert mutate(make_secret(REFERENCE), FakeReader(KNOWN), environ).reason == "not-opted-in"
+    assert mutate(make_secret(REFERENCE, mutate="true"), FakeReader(KNOWN), environ).reason == "injected"
+    assert mutate(make_secret(REFERENCE), FakeReader(KNOWN), {"REQUIRE_PROVIDER": "true"}).reason == "no-provider"
+
+
+def test_the_namespace_decides_what_the_object_does_not() -> None:
+    assert mutate_with({"mutate": "skip"}, make_secret(REFERENCE))[0].reason == "skipped"
+    missing = {"a": "vault:kv/none#x"}
+    mutation, asked = mutate_with({"vault_ignore_missing_secrets": "true"}, make_secret(missing))
+    assert ([operation.op for operation in mutation.patch], asked) == (["remove"], [NAMESPACE])
+    with pytest.raises(Refused):
+        mutate_with(
+            {"vault_ignore_missing_secrets": "true"}, make_secret(missing, vault_ignore_missing_secrets="false")
+        )
+
+
+def test_the_namespace_is_not_asked_for_objects_without_references() -> None:
+    assert mutate_with({}, make_secret({"a": "plain"}))[1] == []
+
+
+ROLES = [
+    pytest.param({}, {}, "default", id="default"),
+    pytest.param({"vault_role": "app"}, {}, "app", id="annotation"),
+    pytest.param({"vault_role": "{{.namespace}}-{{.name}}-{{.serviceaccount}}"}, {}, "shop-db-", id="template"),
+    pytest.param({"vault_role": "{{.authmethod}}", "vault_serviceaccount": "x"}, {}, "kubernetes", id="method"),
+    pytest.param({}, {"VAULT_ROLE": "of-{{.namespace}}"}, "of-shop", id="operator"),
+]
+
+
+@pytest.mark.parametrize(("annotations", "environ", "role"), ROLES)
+def test_roles(annotations: dict[str, str], environ: dict[str, str], role: str) -> None:
+    reader = FakeReader(KNOWN)
+    mutate(make_secret(REFERENCE, **annotations), reader, environ)
+    assert [question.role for question in reader.questions] == [role]
+
+
+def test_a_role_that_the_operator_does_not_allow_is_refused_in_a_dry_run_too() -> None:
+    environ = {"VAULT_ROLE_ALLOWLIST": "shop-*"}
+    for role in ("admin", "{{.name}}-admin"):
+        with pytest.raises(Refused, match="vault-role") as caught:
+            mutate(make_secret(REFERENCE, vault_role=role), FakeReader(KNOWN), environ, dry_run=True)
+        assert caught.value.code == 403
+
+
+def test_an_outage_is_passed_on() -> None:
+    with pytest.raises(VaultError, match="HTTP 503"):
+        mutate(make_secret(REFERENCE), FakeReader({"kv/db": 503}))
+
+
+WRONG = [
+    pytest.param(b"[]", id="no object"),
+    pytest.param(b'{"metadata":7}', id="wrong type"),
+    pytest.param(b'{"data":{"a":"\xff"}}', id="not UTF-8"),
+    pytest.param(b'{"spec":' + b"[" * 5000 + b'"vault:"' + b"]" * 5000 + b"}", id="nested too deep"),
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+@pytest.mark.parametrize("kind", ["secret", "config_map", "custom"])
+def test_what_is_no_object_is_refused_or_let_through_but_never_a_fault(text: bytes, kind: str) -> None:
+    objects = Objects(Settings.from_environment({}), FakeReader())
+    request = AdmissionRequest("uid", namespace=NAMESPACE)
+    try:
+        mutation = asyncio.run(getattr(objects, f"mutate_{kind}")(text, request))
+    except Refused as refusal:
+        assert "cannot be read" in str(refusal) or "nested" in str(refusal)
+    else:
+        assert mutation.patch == []
