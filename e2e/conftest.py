@@ -144,6 +144,10 @@ def settings(front: Front) -> dict[str, str]:
         "VAULT_ADDR_ALLOWLIST": front.short_url,
         "VAULT_TLS_SECRET": "vault-ca",
         "VAULT_ROLE": "app",
+        # The same server under the names that provider `bao` has for it.
+        "BAO_ADDR": front.url,
+        "BAO_TLS_SECRET": "vault-ca",
+        "BAO_ROLE": "app",
         "VAULT_ENV_IMAGE": VAULT_ENV_IMAGE,
         "VAULT_ENV_PULL_POLICY": "Never",
         "VAULT_IMAGE": VAULT_ENV_IMAGE,  # of which only the shell is used

@@ -180,5 +180,6 @@ def list_states(status: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def annotate(annotations: dict[str, str]) -> dict[str, Any]:
-    """Give our annotations as metadata; `vault_role` stands for `vault-role`."""
-    return {"annotations": {ANNOTATION + name.replace("_", "-"): value for name, value in annotations.items()}}
+    """Give our annotations as metadata; `vault_role` stands for `vault-role`, one with a prefix for itself."""
+    keys = {name: name if "/" in name else ANNOTATION + name.replace("_", "-") for name in annotations}
+    return {"annotations": {keys[name]: value for name, value in annotations.items()}}
