@@ -13,8 +13,8 @@ from vault_secrets_webhook.errors import ConfigurationError
 
 from .annotation_table import NEW_PREFIX, PREFIX
 from .annotations import QUESTIONS
+from .cache import Cache, Fresh
 from .kube.namespaces import read_namespace_annotations
-from .registry.cache import Cache, Fresh
 from .values import ANNOTATIONS_SOURCE, CONFIG_MAP_SOURCE, is_label
 
 if TYPE_CHECKING:

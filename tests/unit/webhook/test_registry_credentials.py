@@ -164,4 +164,5 @@ def test_a_registry_token() -> None:
     ((_, credential),) = read({"a.example": {"registrytoken": "token2"}})
     assert (credential.user, credential.registry_token) == ("", "token2")
     assert "token2" not in repr(credential)
-    assert credential.identity() != Credential("x", "", "", "token2").identity()
+    others = [Credential("x", "", "", "token2"), Credential("x", "", "", "", "token3"), Credential("x", "", "")]
+    assert credential.identity() not in [other.identity() for other in others]

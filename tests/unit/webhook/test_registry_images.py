@@ -1,9 +1,7 @@
-"""Looking into images: every kind of login, document and fault, against a registry on loopback."""
+"""Looking into images: every kind of login and document, against a registry on loopback."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +13,10 @@ from tests.fakes.registry import CONFIG, INDEX, MANIFEST, FakeRegistry, Reply, s
 from tests.unit.webhook.looking import FOUND, PULL, START, USERS, looking, pull_secret
 from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.deadline import give_seconds
 from vault_secrets_webhook.webhook.kube import client as kube_client
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
-from vault_secrets_webhook.webhook.registry import client, transport
+from vault_secrets_webhook.webhook.registry import client
 from vault_secrets_webhook.webhook.registry.documents import ARCHITECTURES, OWN_ARCHITECTURE
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 from vault_secrets_webhook.webhook.registry.reference import DEFAULT_DOMAIN, DEFAULT_HOST
@@ -28,13 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-
-
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+
+
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 @in_loop
@@ -100,15 +97,6 @@ async def test_an_identity_token_does_not_follow_a_redirect() -> None:
         assert other.asked == []
 
 
-@in_loop
-async def test_an_access_token_that_is_not_accepted_any_more_is_replaced() -> None:
-    async with looking(FakeRegistry("bearer", USERS)) as setting:
-        assert await setting.find(secrets=PULL) == FOUND
-        setting.registry.valid.clear()
-        assert await setting.find(secrets=PULL) == FOUND
-        assert len(setting.registry.queries) == 2
-
-
 @pytest.mark.parametrize("login", ["basic", "bearer"])
 @in_loop
 async def test_all_that_fail_are_told(login: str) -> None:
@@ -128,23 +116,6 @@ async def test_all_that_fail_are_told(login: str) -> None:
         assert "without credentials: " in message
         assert "../x" not in message
         assert await setting.find(secrets=("broken", "forbidden", "missing", "wrong", "pull")) == FOUND
-
-
-@pytest.mark.parametrize("login", ["basic", "bearer"])
-@in_loop
-async def test_a_private_image_is_never_answered_from_the_cache_of_others(login: str) -> None:
-    async with looking(FakeRegistry(login, USERS)) as setting:
-        setting.cluster.secrets = {
-            **setting.cluster.secrets,
-            "wrong": pull_secret(setting.registry.address, password="hunter3"),
-        }
-        name = f"team/app@{setting.registry.tags['1']}"
-        assert await setting.find(name, PULL) == FOUND
-        assert "without credentials: " in await setting.fail(name)
-        assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
-        before = setting.count()
-        assert await setting.find(name, PULL) == FOUND
-        assert setting.count() == before
 
 
 @in_loop
@@ -252,148 +223,6 @@ async def test_a_registry_that_tells_no_digest() -> None:
         assert await setting.find() == FOUND
 
 
-HTML = b"<!DOCTYPE html><html>canary"
-MANIFEST_1 = b'{"schemaVersion": 1, "fsLayers": []}'
-HELM = (
-    b'{"schemaVersion": 2, "config": {"digest": "sha256:%s", "mediaType": "application/vnd.cncf.helm.config.v1+json"}}'
-)
-FAULTS: dict[str, tuple[Reply, str]] = {
-    "unknown": (Reply(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'), "no such image (404)"),
-    "denied": (Reply(403, b'{"errors":[{"code":"DENIED","message":"canary"}]}'), "does not allow it (403)"),
-    "limited": (Reply(429, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}'), "asked too often (429)"),
-    "limited for long": (Reply(429, b"", {"Retry-After": "3600"}), "asked too often (429)"),
-    "broken": (Reply(500, HTML), "answered with an error (500)"),
-    "odd code": (Reply(418, b'{"errors":[{"code":"canary"}]}'), "answered with an error (418)"),
-    "page": (Reply(200, HTML), "a web page"),
-    "no json": (Reply(200, b"canary"), "not a manifest"),
-    "not utf-8": (Reply(200, b'{"mediaType": "\xff"}'), "not a manifest"),
-    "no manifest": (Reply(200, b"{}"), "no manifest of an image"),
-    "schema 1": (Reply(200, MANIFEST_1), "schema version 1"),
-    "schema 1 by type": (
-        Reply(200, b"{}", {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}),
-        "schema version 1",
-    ),
-    "chart": (Reply(200, HELM % (b"0" * 64)), "no container image"),
-    "digest": (Reply(200, b'{"schemaVersion": 2, "config": {"digest": "../../secrets"}}'), "neither sha256 nor sha512"),
-    "digest in an index": (
-        Reply(200, b'{"schemaVersion": 2, "manifests": [{"digest": "md5:1", "mediaType": "%s"}]}' % MANIFEST.encode()),
-        "neither sha256 nor sha512",
-    ),
-    "another digest": (Reply(200, b"{}", {"Docker-Content-Digest": "sha256:" + "0" * 64}), "does not have the digest"),
-    "large": (Reply(200, b"x" * (4 * 1024 * 1024 + 1)), "larger than"),
-    "away from tls": (Reply(307, b"", {"Location": "ftp://a.example/"}), "not https"),
-    "in circles": (Reply(307, b"", {"Location": "/v2/x"}), "in circles"),
-    "token over ftp": (Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="ftp://a"'}), "no address that is https"),
-    "away with a name": (Reply(307, b"", {"Location": "https://canary:hunter@127.0.0.1:1/"}), "not https"),
-    "away to nothing": (Reply(307, b"", {"Location": "https://[::::]/"}), "cannot be reached"),
-    "token from nothing": (Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="https://[::::]/t"'}), "cannot be used"),
-    "token in the open": (
-        Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="http://other.example/t"'}),
-        "no address that is https",
-    ),
-    "token for a name": (
-        Reply(401, b"", {"WWW-Authenticate": 'Bearer realm="https://canary:x@a.example/"'}),
-        "is https",
-    ),
-    "token nowhere": (Reply(401, b"", {"WWW-Authenticate": "Bearer"}), "no address that is https"),
-    "unknown login": (Reply(401, b"", {"WWW-Authenticate": "Negotiate"}), "other credentials (401)"),
-}
-
-
-@pytest.mark.parametrize(("reply", "words"), FAULTS.values(), ids=FAULTS)
-@in_loop
-async def test_what_a_registry_may_answer(reply: Reply, words: str) -> None:
-    async with looking() as setting:
-        setting.registry.intercept = lambda method, _: Reply(405) if method == "HEAD" and reply.status == 200 else reply
-        assert words in await setting.fail()
-
-
-@in_loop
-async def test_a_config_that_is_not_the_one() -> None:
-    async with looking() as setting:
-        setting.registry.intercept = lambda _, path: Reply(200, b'{"config": {}}') if "/blobs/" in path else None
-        assert "does not have the digest" in await setting.fail()
-        setting.registry.intercept = lambda *_: None
-        assert await setting.find() == FOUND  # what went wrong is not kept
-
-
-@pytest.mark.parametrize(
-    ("reply", "words"),
-    [
-        (Reply(200, b"{}"), "gave no token (status 200)"),
-        (Reply(200, HTML), "gave no token (status 200)"),
-        (Reply(200, b'{"token": "a\\ncanary"}'), "gave no token"),
-        (Reply(200, b'{"token": "%s"}' % (b"a" * 20_000)), "gave no token"),
-        (Reply(302, b"", {"Location": "ftp://x"}), "not https"),
-        (Reply(418), "gave no token (status 418)"),
-        (Reply(429), "asked too often (429)"),
-        (Reply(403), "no access token was given (403)"),
-    ],
-)
-@in_loop
-async def test_what_an_authorization_service_may_answer(reply: Reply, words: str) -> None:
-    async with looking(FakeRegistry("bearer")) as setting:
-        setting.registry.intercept = lambda _, path: reply if path == "/token" else None
-        assert words in await setting.fail()
-
-
-@in_loop
-async def test_what_passes_by_is_tried_again() -> None:
-    async with looking() as setting:
-        replies = [Reply(503), Reply(429, b"", {"Retry-After": "0"})]
-        setting.registry.intercept = lambda *_: replies.pop() if replies else None
-        assert await setting.find() == FOUND
-        assert setting.codes == ["429", "503", "200", "200", "200"]
-
-
-@pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
-@in_loop
-async def test_half_an_answer_is_none(part: str) -> None:
-    async with looking() as setting:
-        body = setting.registry.documents[setting.registry.tags["1"]].body
-        times = []
-
-        def break_off(method: str, path: str) -> Reply | None:
-            if method == "HEAD" or part not in path:
-                return None
-            times.append(path)
-            return Reply(200, body, breaks=True)
-
-        setting.registry.intercept = break_off
-        assert f"the registry {setting.registry.address} stopped in the middle of its answer" in await setting.fail()
-        assert len(times) == 3
-        setting.registry.intercept = lambda *args: break_off(*args) if len(times) < 5 else None
-        assert await setting.find() == FOUND
-
-
-@in_loop
-async def test_the_pause_that_a_registry_asks_for_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float | None] = []
-
-    def note_pause(_: int, asked_for: float | None) -> float:
-        pauses.append(asked_for)
-        return 0.0
-
-    monkeypatch.setattr(transport, "pause_after", note_pause)
-    async with looking() as setting:
-        replies = [Reply(429, b"", {"Retry-After": "3"})]
-        setting.registry.intercept = lambda *_: replies.pop() if replies else None
-        assert await setting.find() == FOUND
-        assert pauses == [3.0]
-        assert setting.codes == ["429", "200", "200", "200"]
-
-
-@in_loop
-async def test_a_pause_that_is_longer_than_the_review_is_not_made() -> None:
-    async with looking() as setting:
-        setting.registry.intercept = lambda *_: Reply(429, b"", {"Retry-After": "60"})
-        message = await setting.fail()
-        assert (
-            "asked too often (429): give the pod a pull secret with a higher limit, or have a mirror asked" in message
-        )
-        assert setting.codes == ["429"]
-
-
 @in_loop
 async def test_the_default_registry_over_plain_http() -> None:
     hosts = FakeHosts()
@@ -418,59 +247,6 @@ async def test_a_registry_token_is_shown_as_it_is() -> None:
         assert setting.registry.queries == []
         setting.registry.valid.clear()
         assert "Secret shop/token: the registry wants other credentials (401)" in await setting.fail(secrets=("token",))
-
-
-@in_loop
-async def test_an_access_token_that_ends_opens_nothing_to_others() -> None:
-    clock = [0.0]
-    async with looking(FakeRegistry("bearer", USERS)) as setting:
-        setting.cluster.secrets = {
-            **setting.cluster.secrets,
-            "wrong": pull_secret(setting.registry.address, password="hunter3"),
-        }
-        sources = setting.images.sources
-        sources.client.gatekeeper.passes.clock = sources.client.starts.clock = lambda: clock[0]
-        name = f"team/app@{setting.registry.tags['1']}"
-        assert await setting.find(name, PULL) == FOUND
-        for now in (100.0, 241.0, 599.0, 601.0):  # tokens are kept for 240 seconds, what images start for 600
-            clock[0] = now
-            assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
-            assert "without credentials: " in await setting.fail(name)
-        setting.registry.users = {}  # and whoever lost his right is not answered for longer, either
-        assert "Secret shop/pull: " in await setting.fail(name, PULL)
-        assert "Secret shop/pull: " in await setting.fail("team/app:1", PULL)
-
-
-@in_loop
-async def test_a_tag_that_moves_is_seen_at_once() -> None:
-    async with looking() as setting:
-        for word in ("/one", "/two", "/one"):
-            setting.registry.store_image("1", Entrypoint=[word])
-            assert await setting.find() == ImageStart((word,), ())
-
-
-@in_loop
-async def test_pull_secrets_are_read_once_for_a_review() -> None:
-    cluster = FakeCluster(failures={"broken": KubernetesError("cannot read it")}, pull_secrets={"default": ["pull"]})
-    async with looking(FakeRegistry("basic", USERS), cluster) as setting:
-        setting.registry.store_image("2", Entrypoint=["/other"])
-        images = [f"{setting.registry.address}/team/app:{tag}" for tag in "1212"]
-        for secrets in (("broken", "missing", "pull"), ()):
-            review = setting.images.for_review()
-            questions = [ImageQuestion(image, "shop", secrets, "default", (), False) for image in images]
-            found = await asyncio.gather(*(review.find_start(question) for question in questions))
-            assert found == [FOUND, ImageStart(("/other",), ())] * 2
-        reads = [("Secret", "shop", name) for name in ("broken", "missing", "pull")]
-        assert cluster.asked == [*reads, ("ServiceAccount", "shop", "default"), ("Secret", "shop", "pull")]
-
-
-@in_loop
-async def test_what_failed_once_in_a_review_is_asked_again_in_the_next() -> None:
-    async with looking() as setting:
-        setting.registry.intercept = lambda *_: Reply(404)
-        await setting.fail()
-        setting.registry.intercept = lambda *_: None
-        assert await setting.find() == FOUND
 
 
 @in_loop
@@ -516,23 +292,6 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(RegistryError, match="cannot be reached"):
             await setting.images.for_review().find_start(question)
         assert proxy.count() == 3
-
-
-@in_loop
-async def test_a_registry_that_never_answers() -> None:
-    async with looking() as setting:
-        setting.registry.intercept = lambda *_: Reply(hangs=True)
-        give_seconds(0.3)
-        assert re.search(r"took too long to answer|no answer within 0\.", await setting.fail())
-
-
-@in_loop
-async def test_a_registry_that_is_away() -> None:
-    async with looking() as setting:
-        for image in ("127.0.0.1:1/app", "nowhere.invalid/app"):
-            question = ImageQuestion(image, "shop", (), "default", (), False)
-            with pytest.raises(RegistryError, match="cannot be reached"):
-                await setting.images.for_review().find_start(question)
 
 
 @in_loop
@@ -588,42 +347,6 @@ def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="REGISTRY_CA_FILE: no PEM certificates"):
         look()
-
-
-@in_loop
-async def test_many_pods_of_one_image_have_it_read_once() -> None:
-    async with looking() as setting:
-        name = f"team/app@{setting.registry.tags['1']}"
-        assert await asyncio.gather(*(setting.find(name) for _ in range(20))) == [FOUND] * 20
-        assert setting.count() == 2
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:99999", "[::::]", "[:]:5", "xn--a.invalid"])
-@in_loop
-async def test_a_host_that_is_none(host: str) -> None:
-    async with looking() as setting:
-        assert "cannot be" in await setting.fail(image=f"{host}/team/app:1")
-
-
-@in_loop
-async def test_a_command_that_is_too_long_to_be_kept() -> None:
-    async with looking() as setting:
-        for length, times in ((4000, 1), (5000, 2)):
-            setting.registry.store_image("long", Entrypoint=["x" * length])
-            before = len(setting.registry.asked)
-            for _ in range(2):
-                assert (await setting.find("team/app:long")).entrypoint == ("x" * length,)
-            gets = [path for method, path, _ in setting.registry.asked[before:] if method == "GET"]
-            assert len(gets) == 2 * times
-        setting.registry.store_image("long", Entrypoint=["run", "x" * 70_000])
-        assert "too long for a pod" in await setting.fail("team/app:long")
-
-
-@in_loop
-async def test_a_name_that_is_none() -> None:
-    async with looking() as setting:
-        assert "lower case" in await setting.fail("team/App")
-        assert setting.registry.asked == []
 
 
 def test_media_types_are_those_of_the_specification() -> None:

@@ -122,6 +122,8 @@ async def test_a_mirror_that_never_answers_leaves_time_for_the_registry() -> Non
         mirror.intercept = lambda *_: Reply(hangs=True)
         give_seconds(2.0)
         assert await setting.find() == FOUND
+        give_seconds(2.0)
+        assert (await setting.fail("team/app:2")).endswith(f"; mirror {mirror.address}: it took too long")
 
 
 @in_loop

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from tests.unit.webhook.looking import looking
 from tests.unit.webhook.serving import in_loop, until
 from vault_secrets_webhook.webhook.registry import names
 from vault_secrets_webhook.webhook.registry.names import NameResolver, write_address
@@ -46,6 +47,21 @@ async def test_a_silent_name_server_keeps_nobody_else_waiting(monkeypatch: pytes
     silent.set()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert len(threads) == names.THREADS  # what had not begun was given up
+
+
+@in_loop
+async def test_registries_are_looked_up_in_these_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def look_up(*_: object) -> list[object]:
+        threads.append(threading.current_thread().name)
+        raise OSError
+
+    monkeypatch.setattr(names, "look_up", look_up)
+    async with looking() as setting:
+        await setting.fail(image="registry.example/app")
+    assert threads
+    assert all(name.startswith("registry-names") for name in threads)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
+from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.lookup import ImageQuestion
 from vault_secrets_webhook.webhook.message import show
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
@@ -33,9 +33,9 @@ NOT_HERE = "images are not looked into here (without --cluster)"
 STARTS_NOTHING = "its image has neither ENTRYPOINT nor CMD"
 NO_COMMAND = "container {} has no command: {advice}, because {reason}"
 NO_COMMAND_OF_ANY = (
-    f"annotation {VAULT_ENV_FROM_PATH} is for every container, and container {{}} has no command: {{advice}}, because"
-    " {reason}; or, if the container is not yours to change, leave the annotation out and give the others variables"
-    " like vault:PATH#KEY"
+    "annotation {key} is for every container, and container {} has no command: {advice}, because"
+    " {reason}; or, if the container is not yours to change, name it by the annotation skip-containers, or leave the"
+    " annotation out and give the others variables like vault:PATH#KEY"
 )
 
 
@@ -94,7 +94,8 @@ def protect_dollars(word: str) -> str:
 def explain(container: Container, asker: Asker, reason: str) -> Refused:
     """Say what to do about a container without a command."""
     template = NO_COMMAND_OF_ANY if asker.options.vault_env_from_path else NO_COMMAND
-    return Refused(template.format(show(container.name or ""), advice=ADVICE, reason=reason))
+    key = name_annotation("vault_env_from_path", asker.options.provider)
+    return Refused(template.format(show(container.name or ""), advice=ADVICE, reason=reason, key=key))
 
 
 def ask(image: str, asker: Asker) -> ImageQuestion:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from yarl import URL
 
+from vault_secrets_webhook.webhook.cache import Cache, Fresh
 from vault_secrets_webhook.webhook.message import show
 
 from .addresses import is_inner
-from .cache import Cache, Fresh
 from .credentials import is_token
 from .errors import Denied, RegistryError
 from .reference import DEFAULT_DOMAIN, DEFAULT_HOST

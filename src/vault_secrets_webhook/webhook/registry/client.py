@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from yarl import URL
 
+from vault_secrets_webhook.webhook.cache import Cache, Fresh
 from vault_secrets_webhook.webhook.lookup import ImageStart
 
 from .access import LESS, OK, TOO_MANY, UNAUTHORIZED, Door, Gatekeeper
-from .cache import Cache, Fresh
 from .documents import (
     ACCEPT,
     CONFIGS,

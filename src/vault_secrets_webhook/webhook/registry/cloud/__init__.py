@@ -18,8 +18,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vault_secrets_webhook.webhook.cache import Cache, Fresh
 from vault_secrets_webhook.webhook.deadline import give_seconds
-from vault_secrets_webhook.webhook.registry.cache import Cache, Fresh
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 from vault_secrets_webhook.webhook.registry.options import AWS, AZURE, GCP
 

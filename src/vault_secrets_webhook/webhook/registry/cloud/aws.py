@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from yarl import URL
 
-from vault_secrets_webhook.webhook.registry.cache import Fresh
+from vault_secrets_webhook.webhook.cache import Fresh
 from vault_secrets_webhook.webhook.registry.credentials import Credential
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 from vault_secrets_webhook.webhook.registry.transport import Request
-from vault_secrets_webhook.wire import message, sigv4
+from vault_secrets_webhook.wire import message
 
+from . import sigv4
 from .awskeys import KeySource, find_partition
 from .provider import ask, decode, limit_life
 

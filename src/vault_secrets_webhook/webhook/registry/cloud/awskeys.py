@@ -19,9 +19,9 @@ from yarl import URL
 
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 from vault_secrets_webhook.webhook.registry.transport import AUTHORIZATION, Request
-from vault_secrets_webhook.wire.sigv4 import Keys
 
 from .provider import ask, decode, read_token_file
+from .sigv4 import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from yarl import URL
 
-from vault_secrets_webhook.webhook.registry.cache import Fresh
+from vault_secrets_webhook.webhook.cache import Fresh
 from vault_secrets_webhook.webhook.registry.credentials import Credential, is_token
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 from vault_secrets_webhook.webhook.registry.transport import Request

@@ -17,7 +17,7 @@ from vault_secrets_webhook.webhook.registry.errors import RegistryError
 if TYPE_CHECKING:
     import re
 
-    from vault_secrets_webhook.webhook.registry.cache import Fresh
+    from vault_secrets_webhook.webhook.cache import Fresh
     from vault_secrets_webhook.webhook.registry.credentials import Credential
     from vault_secrets_webhook.webhook.registry.transport import Answer, Request, Transport
 

@@ -12,15 +12,11 @@ which writes paths in another way. The clock is the caller's.
 from __future__ import annotations
 
 import time
-
-try:  # hashlib would import all kinds of digests
-    from _hashlib import openssl_sha256 as sha256
-except ImportError:
-    from hashlib import sha256
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.wire.message import URL, Request, percent_decode, percent_encode
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

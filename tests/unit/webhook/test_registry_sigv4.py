@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault_secrets_webhook.webhook.registry.cloud.sigv4 import Keys, compute_hmac, sign_request
 from vault_secrets_webhook.wire.message import Request
-from vault_secrets_webhook.wire.sigv4 import Keys, compute_hmac, sign_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from tests.unit.webhook.serving import in_loop, until
+from vault_secrets_webhook.webhook.cache import Cache, Fresh
 from vault_secrets_webhook.webhook.deadline import give_seconds, remaining_seconds
-from vault_secrets_webhook.webhook.registry.cache import Cache, Fresh
 
 
 class Clock:

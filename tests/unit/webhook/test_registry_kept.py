@@ -1,0 +1,121 @@
+"""What is kept of images and access tokens, for whom and for how long; what is read once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.registry import FakeRegistry, Reply
+from tests.unit.webhook.looking import FOUND, PULL, USERS, looking, pull_secret
+from tests.unit.webhook.serving import in_loop
+from vault_secrets_webhook.webhook.kube import client as kube_client
+from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+
+
+@in_loop
+async def test_an_access_token_that_is_not_accepted_any_more_is_replaced() -> None:
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        assert await setting.find(secrets=PULL) == FOUND
+        setting.registry.valid.clear()
+        assert await setting.find(secrets=PULL) == FOUND
+        assert len(setting.registry.queries) == 2
+
+
+@pytest.mark.parametrize("login", ["basic", "bearer"])
+@in_loop
+async def test_a_private_image_is_never_answered_from_the_cache_of_others(login: str) -> None:
+    async with looking(FakeRegistry(login, USERS)) as setting:
+        setting.cluster.secrets = {
+            **setting.cluster.secrets,
+            "wrong": pull_secret(setting.registry.address, password="hunter3"),
+        }
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await setting.find(name, PULL) == FOUND
+        assert "without credentials: " in await setting.fail(name)
+        assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
+        before = setting.count()
+        assert await setting.find(name, PULL) == FOUND
+        assert setting.count() == before
+
+
+@in_loop
+async def test_an_access_token_that_ends_opens_nothing_to_others() -> None:
+    clock = [0.0]
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        setting.cluster.secrets = {
+            **setting.cluster.secrets,
+            "wrong": pull_secret(setting.registry.address, password="hunter3"),
+        }
+        sources = setting.images.sources
+        sources.client.gatekeeper.passes.clock = sources.client.starts.clock = lambda: clock[0]
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await setting.find(name, PULL) == FOUND
+        for now in (100.0, 241.0, 599.0, 601.0):  # tokens are kept for 240 seconds, what images start for 600
+            clock[0] = now
+            assert "Secret shop/wrong: " in await setting.fail(name, ("wrong",))
+            assert "without credentials: " in await setting.fail(name)
+        setting.registry.users = {}  # and whoever lost his right is not answered for longer, either
+        assert "Secret shop/pull: " in await setting.fail(name, PULL)
+        assert "Secret shop/pull: " in await setting.fail("team/app:1", PULL)
+
+
+@in_loop
+async def test_a_tag_that_moves_is_seen_at_once() -> None:
+    async with looking() as setting:
+        for word in ("/one", "/two", "/one"):
+            setting.registry.store_image("1", Entrypoint=[word])
+            assert await setting.find() == ImageStart((word,), ())
+
+
+@in_loop
+async def test_pull_secrets_are_read_once_for_a_review() -> None:
+    cluster = FakeCluster(failures={"broken": KubernetesError("cannot read it")}, pull_secrets={"default": ["pull"]})
+    async with looking(FakeRegistry("basic", USERS), cluster) as setting:
+        setting.registry.store_image("2", Entrypoint=["/other"])
+        images = [f"{setting.registry.address}/team/app:{tag}" for tag in "1212"]
+        for secrets in (("broken", "missing", "pull"), ()):
+            review = setting.images.for_review()
+            questions = [ImageQuestion(image, "shop", secrets, "default", (), False) for image in images]
+            found = await asyncio.gather(*(review.find_start(question) for question in questions))
+            assert found == [FOUND, ImageStart(("/other",), ())] * 2
+        reads = [("Secret", "shop", name) for name in ("broken", "missing", "pull")]
+        assert cluster.asked == [*reads, ("ServiceAccount", "shop", "default"), ("Secret", "shop", "pull")]
+
+
+@in_loop
+async def test_what_failed_once_in_a_review_is_asked_again_in_the_next() -> None:
+    async with looking() as setting:
+        setting.registry.intercept = lambda *_: Reply(404)
+        await setting.fail()
+        setting.registry.intercept = lambda *_: None
+        assert await setting.find() == FOUND
+
+
+@in_loop
+async def test_many_pods_of_one_image_have_it_read_once() -> None:
+    async with looking() as setting:
+        name = f"team/app@{setting.registry.tags['1']}"
+        assert await asyncio.gather(*(setting.find(name) for _ in range(20))) == [FOUND] * 20
+        assert setting.count() == 2
+
+
+@in_loop
+async def test_a_command_that_is_too_long_to_be_kept() -> None:
+    async with looking() as setting:
+        for length, times in ((4000, 1), (5000, 2)):
+            setting.registry.store_image("long", Entrypoint=["x" * length])
+            before = len(setting.registry.asked)
+            for _ in range(2):
+                assert (await setting.find("team/app:long")).entrypoint == ("x" * length,)
+            gets = [path for method, path, _ in setting.registry.asked[before:] if method == "GET"]
+            assert len(gets) == 2 * times
+        setting.registry.store_image("long", Entrypoint=["run", "x" * 70_000])
+        assert "too long for a pod" in await setting.fail("team/app:long")
