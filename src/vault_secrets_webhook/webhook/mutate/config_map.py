@@ -16,7 +16,18 @@ import msgspec
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.inject.reference import OPEN
 
-from .document import BYTE_MARKS, MARKS, Metadata, Text, decode_object, name_place, remove
+from .document import (
+    BYTE_MARKS,
+    LOOKS_LIKE_REFERENCE,
+    MARKS,
+    Metadata,
+    Text,
+    decode_object,
+    looks_like_reference,
+    name_place,
+    remove,
+)
+from .grammar import OF_VAULT
 from .patch import PatchOperation, escape
 from .secret import HELM, OWNER
 
@@ -47,12 +58,14 @@ class ConfigMapDocument:
     def __init__(self, text: bytes, stored: bytes = b"") -> None:
         """Read it. Raises Refused."""
         self.config_map = decode_object(DECODER, "ConfigMap", text)
-        self.stored = decode_object(DECODER, "ConfigMap", stored) if stored else None
+        # What was immutable stays so, or the API server refuses the update.
+        self.stored = decode_object(DECODER, "ConfigMap", stored) if stored and self.config_map.immutable else None
         metadata = self.config_map.metadata or Metadata()
         self.annotations: Mapping[str, str] = metadata.annotations or {}
         self.labels = metadata.labels or {}
         self.object_name = metadata.name or ""
         self.changed: list[str] = []
+        self.grammar = OF_VAULT
 
     def left_alone(self) -> str:
         """Pass over what Helm keeps its releases in, and a ConfigMap that cannot be changed any more and is not."""
@@ -78,6 +91,7 @@ class ConfigMapDocument:
 
     def find(self, grammar: Grammar, refusals: Refusals) -> list[Text]:  # noqa: ARG002 - of the protocol
         """Give the values with references."""
+        self.grammar = grammar
         found = [
             Text(f"/data/{escape(key)}", name_place("data", key), text)
             for key, text in (self.config_map.data or {}).items()
@@ -99,30 +113,32 @@ class ConfigMapDocument:
                 if path in values.missing:
                     operations.append(remove(path))
                 elif path in values.found:
-                    value = refusals.attempt(encode, member, place, values.found[path])
+                    value = refusals.attempt(self.encode, member, place, values.found[path])
                     operations.append(PatchOperation("replace", path, value))
                 else:
                     continue
                 self.changed.append(place)
         return operations
 
+    def encode(self, member: str, place: str, value: bytes) -> str:
+        """Write a value as `data` or `binaryData` has it. Raises Refused."""
+        if member == "data":
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise Refused(f"{place}: the value is not UTF-8; it can be given in binaryData only") from None
+        try:
+            value = a2b_base64(b"".join(value.split()), strict_mode=True)
+        except (Base64Error, ValueError):
+            return b64encode(value).decode()
+        if looks_like_reference(value, self.grammar):
+            raise Refused(f"{place}: {LOOKS_LIKE_REFERENCE}")
+        return b64encode(value).decode()
+
 
 def is_inline(text: str, grammar: Grammar) -> bool:
     """Tell whether the references of a text stand inside of it."""
     return not text.startswith((grammar.mark, ">>" + grammar.mark)) and OPEN in text
-
-
-def encode(member: str, place: str, value: bytes) -> str:
-    """Write a value as `data` or `binaryData` has it. Raises Refused."""
-    if member == "data":
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            raise Refused(f"{place}: the value is not UTF-8; it can be given in binaryData only") from None
-    try:
-        return b64encode(a2b_base64(b"".join(value.split()), strict_mode=True)).decode()
-    except (Base64Error, ValueError):
-        return b64encode(value).decode()
 
 
 def is_kept(new: ConfigMap, stored: ConfigMap | None) -> bool:

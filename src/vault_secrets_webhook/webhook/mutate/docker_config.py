@@ -24,7 +24,7 @@ from vault_secrets_webhook.inject.reference import WRITE
 from vault_secrets_webhook.webhook.message import escape
 from vault_secrets_webhook.wire.jsontext import read_value
 
-from .document import Text
+from .document import LOOKS_LIKE_REFERENCE, Text
 from .jsonspan import list_members, splice, without_members
 from .registry_auth import decode_auth, encode_auth, read_credential
 
@@ -67,21 +67,16 @@ class DockerConfig:
     """The text of one such file. `place` is what messages call it."""
 
     def __init__(self, place: str, text: str, form: str, grammar: Grammar) -> None:
+        """Find the entries. Raises ValueError for what is not JSON."""
         self.place = place
         self.text = text
         self.form = form
         self.grammar = grammar
-        self.members: list[Member] = []
+        self.members = list(self.list_entries())
         self.entries: list[Entry] = []
 
-    def find(self, refusals: Refusals) -> list[Text]:
-        """Give the texts with references. A file that is not JSON is the API server's to refuse."""
-        try:
-            self.members = list(self.list_entries())
-        except ValueError:
-            if self.grammar.mark in self.text:
-                refusals.add(Refused(f"{self.place}: it is not JSON, so no reference in it can be told"))
-            return []
+    def find(self) -> list[Text]:
+        """Give the texts with references."""
         found = []
         for member in self.members:
             if self.text[member.value_start] == "{":
@@ -200,9 +195,10 @@ def fill_entry(entry: Entry, values: Values, grammar: Grammar) -> dict[str, str]
     if user is not None and password is not None and (is_by_auth or texts.get(AUTH)):
         if ":" in user:
             raise Refused(f"{entry.place}.auth: a user name with a colon in it cannot be written there")
-        if grammar.has_reference(f"{user}:{password}"):
-            raise Refused(f"{entry.place}.auth: user and password together look like a reference")
         new[AUTH] = encode_auth(user, password)
+    results = (new.get(USER, ""), new.get(PASSWORD, ""), *split_auth(new.get(AUTH, ""), grammar).values())
+    if any(map(grammar.has_reference, results)):
+        raise Refused(f"{entry.place}: {LOOKS_LIKE_REFERENCE}")
     return new
 
 

@@ -31,6 +31,10 @@ MARKS = (SCHEME, BAO_SCHEME, *ARNS)
 BYTE_MARKS = tuple(mark.encode() for mark in MARKS)
 JSON_ESCAPE = b"\\u"
 LONGEST_PLACE = 300
+LOOKS_LIKE_REFERENCE = (
+    "the value that the reference gives looks like a reference itself, which the next update of this object would"
+    " follow: give such a value to pods only"
+)
 
 
 class Text(NamedTuple):
@@ -46,10 +50,6 @@ class Values(NamedTuple):
 
     found: Mapping[str, bytes]
     missing: Collection[str]
-
-    def covers(self, name: str) -> bool:
-        """Tell whether a text is dealt with."""
-        return name in self.found or name in self.missing
 
 
 class Document(Protocol):
@@ -83,6 +83,11 @@ class Metadata(msgspec.Struct, frozen=True):
 def has_mark(text: bytes) -> bool:
     """Tell whether JSON text may hold a reference of any provider; an escape may hide one."""
     return any(mark in text for mark in BYTE_MARKS) or JSON_ESCAPE in text
+
+
+def looks_like_reference(value: bytes, grammar: Grammar) -> bool:
+    """Tell whether a second pass would take a value for a reference."""
+    return grammar.has_reference(value.decode("utf-8", "surrogateescape"))
 
 
 def decode_object(decoder: msgspec.json.Decoder[Decoded], kind: str, text: bytes) -> Decoded:

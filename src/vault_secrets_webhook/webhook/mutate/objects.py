@@ -21,12 +21,17 @@ from vault_secrets_webhook.webhook.message import escape
 from vault_secrets_webhook.webhook.mutation import Mutation
 from vault_secrets_webhook.webhook.refusals import FORBIDDEN, Refusals
 from vault_secrets_webhook.webhook.role import Owner
-from vault_secrets_webhook.webhook.vaultaccess.access import DEFAULT_ROLE, find_method, find_scheme
+from vault_secrets_webhook.webhook.vaultaccess.access import (
+    DEFAULT_ROLE,
+    describe_access,
+    find_method,
+    find_scheme,
+)
 from vault_secrets_webhook.webhook.vaultaccess.reader import Question
 
 from .config_map import ConfigMapDocument
 from .custom import CustomDocument
-from .document import Values
+from .document import LOOKS_LIKE_REFERENCE, Values, looks_like_reference
 from .grammar import find_grammar
 from .metering import limit_templates
 from .secret import SecretDocument
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.vaultaccess.reader import Findings
 
     from .document import Document, Text
-    from .grammar import Grammar
 
     FindDefaults = Callable[[str], Awaitable[Mapping[str, str]]]
 
@@ -129,6 +133,7 @@ class Job(NamedTuple):
         check_amount(texts, find_scheme(options))
         plan = self.make_plan(texts)
         role = refusals.attempt(self.reading.find_role, self.owner, find_method(options), DEFAULT_ROLE) or ""
+        refusals.attempt(describe_access, options, self.owner, role, "", "")  # for what is wrong with annotations
         check_transit(plan, options, refusals)
         check_requests(plan, refusals)
         refusals.check()
@@ -138,15 +143,13 @@ class Job(NamedTuple):
     def make_plan(self, texts: Sequence[Text]) -> Plan:
         """Parse the references; what is wrong with them goes to the refusals."""
         refusals, scheme = self.reading.refusals, find_scheme(self.reading.options)
+        no_login = f"{scheme}login is for the environment of containers only: no token of the webhook is given away"
         plan = make_plan([(text.name, text.text) for text in texts], (scheme,), IN_WEBHOOK)
         for fault in plan.faults:
             refusals.add(Refused(f"{self.places[fault.name]}: {describe_fault(fault)}"))
         for name, parts in plan.variables:
             if any(isinstance(part, Login) for part in parts):
-                reason = (
-                    f"{scheme}login is for the environment of containers only: no token of the webhook is given away"
-                )
-                refusals.add(Refused(f"{self.places[name]}: {reason}", code=FORBIDDEN))
+                refusals.add(Refused(f"{self.places[name]}: {no_login}", code=FORBIDDEN))
         return plan
 
     def conclude(self, findings: Findings) -> Mutation:
@@ -168,12 +171,6 @@ class Job(NamedTuple):
         doubts = [(name, "") for name in findings.doubtful]
         warnings += list_warnings(self.places, doubts, "a template wrote <no value>: it names a key that is not there")
         return Mutation(operations, warnings, self.document.changed, "injected")
-
-
-LOOKS_LIKE_REFERENCE = (
-    "the value that the reference gives looks like a reference itself, which the next update of this object would"
-    " follow: give such a value to pods only"
-)
 
 
 def find_stored(request: AdmissionRequest) -> bytes:
@@ -213,11 +210,6 @@ def check_requests(plan: Plan, refusals: Refusals) -> None:
     requests = len(plan.sources) + len(plan.ciphertexts)
     if requests > MOST_REQUESTS:
         refusals.add(Refused(f"{requests} different secrets are too many for one object: {MOST_REQUESTS} are allowed"))
-
-
-def looks_like_reference(value: bytes, grammar: Grammar) -> bool:
-    """Tell whether a second pass would take a value for a reference."""
-    return grammar.has_reference(value.decode("utf-8", "surrogateescape"))
 
 
 def list_warnings(places: Mapping[str, str], causes: Iterable[tuple[str, str]], words: str) -> list[str]:

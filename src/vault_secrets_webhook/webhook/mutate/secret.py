@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from vault_secrets_webhook.errors import Refused
+
 from .docker_config import FORMS, DockerConfig
-from .document import BYTE_MARKS, MARKS, Metadata, Text, decode_object, name_place, remove
+from .document import BYTE_MARKS, LOOKS_LIKE_REFERENCE, MARKS, Metadata, Text, decode_object, name_place, remove
+from .grammar import OF_VAULT
 from .patch import PatchOperation, escape
 
 if TYPE_CHECKING:
@@ -49,13 +52,15 @@ class SecretDocument:
     def __init__(self, text: bytes, stored: bytes = b"") -> None:
         """Read it. Raises Refused."""
         self.secret = decode_object(DECODER, "Secret", text)
-        self.stored = decode_object(DECODER, "Secret", stored) if stored else None
+        # What was immutable stays so, or the API server refuses the update.
+        self.stored = decode_object(DECODER, "Secret", stored) if stored and self.secret.immutable else None
         metadata = self.secret.metadata or Metadata()
         self.annotations: Mapping[str, str] = metadata.annotations or {}
         self.labels = metadata.labels or {}
         self.object_name = metadata.name or ""
         self.changed: list[str] = []
         self.configs: dict[str, DockerConfig] = {}
+        self.grammar = OF_VAULT
 
     def left_alone(self) -> str:
         """Pass over what Helm keeps its releases in, and a Secret that cannot be changed any more and is not."""
@@ -80,17 +85,18 @@ class SecretDocument:
         """Tell whether there is a value to be looked at."""
         return next(self.values(), None) is not None
 
-    def find(self, grammar: Grammar, refusals: Refusals) -> list[Text]:
+    def find(self, grammar: Grammar, refusals: Refusals) -> list[Text]:  # noqa: ARG002 - of the protocol
         """Give the values with references, and the parts of registry credentials that have some."""
         found = []
+        self.grammar = grammar
         for member, key, value in self.values():
-            place = name_place(member, key)
+            path, place = f"/{member}/{escape(key)}", name_place(member, key)
             text = value.decode("utf-8", "surrogateescape")
-            if key in FORMS:
-                config = self.configs[f"/{member}/{escape(key)}"] = DockerConfig(place, text, FORMS[key], grammar)
-                found += config.find(refusals)
+            if (config := read_config(place, key, text, grammar)) is not None:
+                self.configs[path] = config
+                found += config.find()
             elif grammar.has_reference(text):
-                found.append(Text(f"/{member}/{escape(key)}", place, text))
+                found.append(Text(path, place, text))
         return found
 
     def change(self, values: Values, refusals: Refusals) -> list[PatchOperation]:
@@ -100,23 +106,44 @@ class SecretDocument:
             path, place = f"/{member}/{escape(key)}", name_place(member, key)
             if path in values.missing:
                 operations.append(remove(path))
-            elif (value := self.make_value(path, values, refusals)) is not None:
-                operations.append(PatchOperation("replace", path, encode(member, value)))
+            elif path in self.configs:
+                if (text := self.configs[path].fill(values, refusals)) is None:
+                    continue
+                operations.append(PatchOperation("replace", path, encode(member, place, text)))
+            elif path in values.found:
+                refusals.attempt(self.check, place, key, values.found[path])
+                value = refusals.attempt(encode, member, place, values.found[path])
+                operations.append(PatchOperation("replace", path, value))
             else:
                 continue
             self.changed.append(place)
         return operations
 
-    def make_value(self, path: str, values: Values, refusals: Refusals) -> bytes | None:
-        """Give the new value of a datum; None when it stays as it is."""
-        if path in self.configs:
-            return self.configs[path].fill(values, refusals)
-        return values.found.get(path)
+    def check(self, place: str, key: str, value: bytes) -> None:
+        """Raise Refused for credentials for registries that came out of Vault as a whole and hold references."""
+        config = read_config(place, key, value.decode("utf-8", "surrogateescape"), self.grammar)
+        if config is not None and config.find():
+            raise Refused(f"{place}: {LOOKS_LIKE_REFERENCE}")
 
 
-def encode(member: str, value: bytes) -> str:
-    """Write a value as `data` or `stringData` has it."""
-    return b64encode(value).decode() if member == "data" else value.decode("utf-8", "replace")
+def read_config(place: str, key: str, text: str, grammar: Grammar) -> DockerConfig | None:
+    """Read credentials for registries; None for another value, and for text that is not JSON (yet)."""
+    if key not in FORMS:
+        return None
+    try:
+        return DockerConfig(place, text, FORMS[key], grammar)
+    except ValueError:
+        return None
+
+
+def encode(member: str, place: str, value: bytes) -> str:
+    """Write a value as `data` or `stringData` has it. Raises Refused."""
+    if member == "data":
+        return b64encode(value).decode()
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Refused(f"{place}: the value is not UTF-8; it can be given in data only") from None
 
 
 def is_kept(new: Secret, stored: Secret | None) -> bool:

@@ -70,8 +70,11 @@ def is_denial(error: object) -> bool:
 
 def is_token_dead(fetched: Fetched, client: Client) -> bool:
     """Find out whether something was denied because the server does not know our token any more. Asks the server."""
-    if not any(map(is_denial, list_errors(fetched))):
-        return False
+    return any(map(is_denial, list_errors(fetched))) and is_token_unknown(client)
+
+
+def is_token_unknown(client: Client) -> bool:
+    """Find out whether the server does not know our token any more. Asks the server."""
     try:
         api.lookup_self(client.with_one_try(LOOKUP_SECONDS))
     except RequestRejected as error:

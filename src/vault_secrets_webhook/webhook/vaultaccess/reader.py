@@ -232,7 +232,7 @@ class VaultReader:
         except KubernetesError as error:
             if error.status != NOT_FOUND:
                 raise
-            raise Refused(f"vault-serviceaccount: there is no ServiceAccount {account}") from None
+            raise Refused(f"there is no ServiceAccount {account} to log in with") from None
         return answer.token
 
     async def revoke(self, access: Access, auth: Auth) -> None:

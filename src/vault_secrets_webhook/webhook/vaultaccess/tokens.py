@@ -157,8 +157,8 @@ class Tokens:
 
     async def close(self, seconds: float = FAREWELL) -> None:
         """Take all tokens out of use, and wait until they are revoked, but not for long."""
-        for task in list(self.under_way.values()):
-            task.cancel()
+        if self.under_way:  # a login that is given up would leave a token behind that nobody knows
+            await asyncio.wait(self.under_way.values(), timeout=seconds)
         for token in list(self.kept.values()):
             self.retire(token)
         if self.ending:

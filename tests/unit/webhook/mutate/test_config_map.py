@@ -93,3 +93,14 @@ def test_bytes_cannot_be_text() -> None:
     config_map = make({"a": "vault:kv/c#${.store | b64dec}"})
     with pytest.raises(Refused, match="the value is not UTF-8"):
         mutate(config_map, FakeReader(KNOWN))
+
+
+def test_what_a_second_pass_would_follow_is_refused() -> None:
+    known = {"kv/x": {"plain": "vault:kv/y#z", "encoded": encode("vault:kv/y#z")}}
+    for config_map in (
+        make({"a": "vault:kv/x#plain"}),
+        make(binary={"a": encode("vault:kv/x#plain")}),
+        make(binary={"a": encode("vault:kv/x#encoded")}),
+    ):
+        with pytest.raises(Refused, match="looks like a reference"):
+            mutate(config_map, FakeReader(known))

@@ -137,12 +137,38 @@ def test_faults_name_the_entry(entry: dict[str, str], words: list[str]) -> None:
     assert [word for word in words if word not in str(caught.value)] == []
 
 
-def test_user_and_password_that_would_be_a_reference_together_are_refused() -> None:
-    entry = {"username": "vault", "password": "vault:kv/x#p", "auth": "eDp5"}
-    with pytest.raises(Refused, match="together"):
-        mutate(make({"r": entry}), FakeReader({"kv/x": {"p": "kv/r#user"}}))
+LOOPS = [
+    pytest.param({"username": "vault", "password": "vault:kv/x#p", "auth": "eDp5"}, id="both together"),
+    pytest.param({"auth": encode("vault:kv/x#cred")}, id="password of a whole credential"),
+    pytest.param({"auth": encode("vault:kv/x#cred"), "username": "", "password": ""}, id="the same, all three"),
+    pytest.param({"password": "vault:kv/x#ref"}, id="password"),
+    pytest.param({"username": "a", "password": "vault:kv/x#late", "auth": "eDp5"}, id="password behind a literal user"),
+]
+LOOP = {"p": "kv/r#user", "cred": "app:vault:kv/r#user", "ref": "vault:kv/r#user", "late": ">>vault:kv/r#user"}
 
 
-def test_a_file_that_is_no_json_is_refused_where_it_has_a_reference() -> None:
-    with pytest.raises(Refused, match="not JSON"):
-        mutate(make_secret({".dockerconfigjson": '{"auths": {"a": {"password": "vault:kv/r#user"}'}), FakeReader())
+@pytest.mark.parametrize("entry", LOOPS)
+def test_what_a_second_pass_would_follow_is_refused(entry: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="looks like a reference"):
+        mutate(make({"r": entry}), FakeReader({"kv/x": LOOP}))
+
+
+WHOLE = '{"auths": {"r": {"auth": "eDp5"}}}'
+FILES = [
+    pytest.param("vault:kv/f#file", WHOLE, id="all of it"),
+    pytest.param('{"auths": ${vault:kv/f#auths}}', WHOLE, id="a part of it"),
+]
+
+
+@pytest.mark.parametrize(("text", "becomes"), FILES)
+def test_the_file_itself_may_come_from_vault(text: str, becomes: str) -> None:
+    known = {"kv/f": {"file": WHOLE, "auths": '{"r": {"auth": "eDp5"}}'}}
+    secret = make_secret({".dockerconfigjson": text})
+    changed = apply(secret, mutate(secret, FakeReader(known)))
+    assert decode(changed["data"][".dockerconfigjson"]) == becomes
+
+
+def test_a_file_from_vault_must_not_hold_references() -> None:
+    known = {"kv/f": {"file": json.dumps({"auths": {"r": {"auth": encode("a:vault:kv/r#user")}}})}}
+    with pytest.raises(Refused, match="looks like a reference"):
+        mutate(make_secret({".dockerconfigjson": "vault:kv/f#file"}), FakeReader(known))

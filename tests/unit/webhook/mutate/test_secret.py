@@ -193,3 +193,12 @@ def test_addresses_are_the_operators_to_allow() -> None:
     with pytest.raises(Refused, match="vault-addr") as caught:
         mutate(make_secret({"a": "vault:kv/db#user"}, vault_addr="https://evil.example"), FakeReader())
     assert caught.value.code == 403
+
+
+def test_bytes_are_for_data_only() -> None:
+    text = "vault:kv/db#${.user | b64dec}"
+    known = {"kv/db": {"user": encode(b"\xff")}}
+    (operation,) = mutate(make_secret({"a": text}), FakeReader(known)).patch
+    assert operation.value == encode(b"\xff")
+    with pytest.raises(Refused, match="stringData"):
+        mutate({"kind": "Secret", "stringData": {"a": text}}, FakeReader(known))

@@ -24,6 +24,7 @@ from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.objects import KubernetesCluster
 from vault_secrets_webhook.webhook.mutate.objects import Objects
 from vault_secrets_webhook.webhook.settings import Settings
+from vault_secrets_webhook.webhook.vaultaccess import reader as reader_module
 from vault_secrets_webhook.webhook.vaultaccess.reader import open_reader
 
 if TYPE_CHECKING:
@@ -227,8 +228,9 @@ OURS = [
 @pytest.mark.parametrize("stage", ["login", "read"])
 @pytest.mark.parametrize(("fault", "words"), OURS)
 def test_a_server_that_cannot_be_used_is_our_fault(
-    stage: str, fault: Callable[[Asked], Answer], words: str, canary: str
+    stage: str, fault: Callable[[Asked], Answer], words: str, canary: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reader_module, "LOGIN_SECONDS", 0.5)
     path = LOGIN if stage == "login" else "kv/db"
     process = {"VAULT_MAX_RETRIES": "0", "VAULT_HEADERS": json.dumps({"X-A": canary})}
     with FakeServer(serve_paths({**USUAL, path: fault})) as server, pytest.raises(VaultError, match=words) as caught:
