@@ -50,7 +50,7 @@ class Replica:
         self.url = self.process.wait_until_ready(self.find_url)
 
     def find_url(self) -> str | None:
-        found = re.search(r"msg=serving url=\"?(https://127\.0\.0\.1:\d+)", self.process.log)
+        found = re.search(r"msg=serving (?:worker=\d+ )?url=\"?(https://127\.0\.0\.1:\d+)", self.process.log)
         return found[1] if found else None
 
     def wait_for(self, words: str, *, seconds: float = 60) -> None:

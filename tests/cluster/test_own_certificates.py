@@ -234,3 +234,16 @@ def test_who_was_faster_wins(home: Home) -> None:
     assert stored["metadata"]["labels"] == {"a": "b", "c": "d"}
     assert home.entries() == {"tls.crt": "3", "tls.key": "1"}
     assert home.bundles() == [home.api.ca_file.read_text()]
+
+
+def test_every_worker_serves_it(home: Home) -> None:
+    """Workers are processes that share a port: each has the certificate before it accepts a connection."""
+    with home.replica(WORKERS="2") as webhook:
+        poll(lambda: webhook.process.log.count("certificate in use") == 2, what="both workers")
+        home.register(webhook)
+        poll(home.is_mutated, what="a mutated pod")
+        entries = home.entries()
+        assert {webhook.handshake(entries["ca.crt"]) for _ in range(40)} == {
+            ssl.PEM_cert_to_DER_cert(entries["tls.crt"])
+        }
+        assert entries["ca.crt"].count("BEGIN CERTIFICATE") == 1

@@ -17,6 +17,7 @@ from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.certificates.bundle import read_bundle
 from vault_secrets_webhook.webhook.certificates.keeper import Keeper
 from vault_secrets_webhook.webhook.certificates.serving import OwnCertificate
+from vault_secrets_webhook.webhook.certificates.state import RENEWAL_SHARE
 from vault_secrets_webhook.webhook.certificates.wish import Wish
 from vault_secrets_webhook.webhook.kube.secrets import SecretName
 from vault_secrets_webhook.webhook.metrics import Metrics
@@ -29,7 +30,10 @@ WISH = Wish(SecretName("system", "certificate"), CONFIGURATION, NAMES, 400.0, 12
 START = 1_800_000_000.0
 REPLICAS = 3
 METRICS, QUIET = Metrics(), Log("error")
-STEP = 2.0  # seconds from one turn to the next
+STEP = 1.0  # seconds from one turn to the next
+# After somebody's doing, until he does something again: who deletes the Secret over and over for the third of a life
+# that is left when a certificate is renewed gets what he wants.
+RESPITE = WISH.lifetime / 3
 LATENESS = WISH.settle() / 2  # of an API server
 
 
@@ -54,7 +58,7 @@ class Replica:
         self.keeper = Keeper(world.objects.client(), WISH, self.certificate, METRICS, QUIET)
         self.keeper.clock = self.keeper.monotonic = lambda: world.now
         self.round: Coroutine[None, None, float] | None = None
-        self.next_round = world.now
+        self.next_round = self.looked_at = world.now
 
     def go_on(self, now: float) -> None:
         """Go on to the next request, or begin a round when it is time."""
@@ -65,7 +69,7 @@ class Replica:
         try:
             self.round.send(None)
         except StopIteration as end:
-            self.round, self.next_round = None, now + end.value
+            self.round, self.next_round, self.looked_at = None, now + end.value, now
 
 
 class World:
@@ -77,15 +81,15 @@ class World:
         self.replicas = [Replica(self) for _ in range(REPLICAS)]
         self.bundles: list[tuple[float, frozenset[str]]] = []
         self.authorities: set[str] = set()
+        self.next_event = self.now
 
     def take(self, turn: Turn) -> None:
         self.now += STEP
-        getattr(self, f"make_{turn.event or 'nothing'}")(turn.replica)
+        if turn.event and self.now >= self.next_event:
+            getattr(self, f"make_{turn.event}")(turn.replica)
+            self.next_event = self.now + (0.0 if turn.event == "restart" else RESPITE)
         self.replicas[turn.replica].go_on(self.now)
         self.note_bundle()
-
-    def make_nothing(self, _: int) -> None:
-        """Let things be."""
 
     def make_restart(self, replica: int) -> None:
         if (under_way := self.replicas[replica].round) is not None:
@@ -114,7 +118,7 @@ class World:
         losses = [
             (replica.certificate.serving.issuer, known)
             for replica in self.replicas
-            if replica.certificate.serving is not None
+            if replica.certificate.serving is not None and self.now < replica.certificate.serving.end
             for _, known in self.bundles
             if known and replica.certificate.serving.issuer not in known  # nobody is accepted by an empty one
         ]
@@ -129,25 +133,28 @@ class World:
         return served == wanted and self.objects.bundles() == [entries.get("ca.crt")]
 
     def check_terms(self) -> None:
-        """Check that nobody serves what has expired."""
+        """Check that nobody serves what has expired, unless he did not get a turn for long."""
         for replica in self.replicas:
             serving = replica.certificate.serving
-            assert serving is None or serving.begin <= self.now < serving.end
+            if serving is not None and self.now < replica.looked_at + RESPITE:
+                assert serving.begin <= self.now < serving.end
 
 
 def settle(world: World) -> Iterator[None]:
     """Let all go on undisturbed, for so long that nothing is left to be done about the last event."""
-    for number in range(200):
+    for number in range(400):
         world.take(Turn(number % REPLICAS, ""))
         world.check()
         yield
 
 
-@settings(max_examples=60)
-@given(st.one_of(list_turns("restart", "loss", "damage"), list_turns("restart", "reset")))
-def test_no_review_is_lost(turns: list[Turn]) -> None:
+@settings(max_examples=40)
+@given(st.one_of(list_turns("restart", "loss", "damage"), list_turns("restart", "reset")), st.booleans())
+def test_no_review_is_lost(turns: list[Turn], is_old: bool) -> None:
     """Only the Secret and the bundle may not be lost at the same time: then nobody knows what another one serves."""
     world = World()
+    while is_old and world.now < START + WISH.authority_lifetime * RENEWAL_SHARE:  # soon there is another authority
+        world.take(Turn(round(world.now / STEP) % REPLICAS, ""))
     for turn in turns:
         world.take(turn)
         world.check()

@@ -84,6 +84,7 @@ class Keeper:
         self.found: frozenset[str] | None = None  # the authorities that were in all bundles at the first look
         self.faults: set[str] = set()  # of this round
         self.known_faults: set[str] = set()
+        self.known_damage = ""
         self.failures = 0
 
     async def run(self) -> None:
@@ -187,13 +188,22 @@ class Keeper:
         """Read what is stored, or what is left where it was lost; tells whether it was there."""
         if stored is not None and stored.entries():
             try:
-                return read_entries(stored.entries()), True
+                state = read_entries(stored.entries())
             except Damaged as error:
-                self.log.warning("the Secret with the certificate was damaged", secret=str(self.wish.secret), reason=str(error))  # fmt: skip
+                self.note_damage(str(error))
+            else:
+                self.known_damage = ""
+                return state, True
         known = {authority.id: authority._replace(key=None) for authority in self.state.authorities}
         for authority in find_own(view.certificates().values()) if view else ():
             known.setdefault(authority.id, authority)
         return State(tuple(known.values()), self.state.serving), False
+
+    def note_damage(self, reason: str) -> None:
+        """Log what is wrong with the Secret; once, if it cannot be made anew."""
+        if reason != self.known_damage:
+            self.log.warning("the Secret was damaged", secret=str(self.wish.secret), reason=reason)
+        self.known_damage = reason
 
     async def store(self, stored: StoredSecret | None, wanted: State) -> None:
         """Store a state. Raises KubernetesError, of status 409 when another replica did so before."""

@@ -72,9 +72,9 @@ def may_serve(state: State, current: Serving | None, trust: Trust, now: float) -
         return not holds
     if serving.issuer not in trust.present or (holds and current is not None and current.issuer in trust.present):
         return False
-    # There is nothing to lose here. But where another replica may serve what an older authority has signed, being
-    # called too early does lose something.
-    return holds or serving.issuer in trust.found or len(state.authorities) == 1
+    # There is nothing to lose here. But where another replica may serve what another authority has signed, being called
+    # too early does lose something.
+    return holds or serving.issuer in trust.found or trust.present == {serving.issuer}
 
 
 def is_usable(serving: Serving, authorities: Sequence[Authority], now: float) -> bool:

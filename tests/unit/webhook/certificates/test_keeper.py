@@ -234,6 +234,22 @@ def test_lost(lose: Callable[[FakeObjects], None], is_restarted: bool) -> None:
 
 
 @in_loop
+async def test_damage_that_cannot_be_mended_is_told_once(capfd: pytest.CaptureFixture[str]) -> None:
+    objects = FakeObjects()
+    process = Process(objects)
+    await process.go(2)
+    served = process.served()
+    objects.set_entries(ca_crt=b"CANARY")
+    objects.fail = failing("PATCH", "/secrets/", 422)
+    await process.go(4)
+    log = capfd.readouterr().err
+    assert log.count("the Secret was damaged") == 1
+    assert "ca.crt holds no certificates in PEM form" in log
+    assert "CANARY" not in log
+    assert process.served() == served
+
+
+@in_loop
 async def test_a_bundle_that_somebody_else_wrote() -> None:
     objects = FakeObjects()
     process = Process(objects)
@@ -247,11 +263,14 @@ async def test_a_bundle_that_somebody_else_wrote() -> None:
 @in_loop
 async def test_authorities_of_others_are_kept_if_wished() -> None:
     objects = FakeObjects()
-    theirs, expired = make_stranger("authority"), make_stranger("authority")
-    objects.set_bundle(theirs + expired)
-    process = Process(objects, keeps_others=True, offset=1_800_000_050 - time.time())  # their last 50 seconds
+    theirs, another = make_stranger("authority"), make_stranger("authority")
+    objects.set_bundle(theirs + another)
+    process = Process(objects, keeps_others=True, offset=1_800_000_010 - time.time())  # their last 90 seconds
     await process.go(2)
-    assert objects.bundles() == [objects.entries()["ca.crt"] + theirs + expired]
+    assert process.certificate.serving is None  # theirs may be served by somebody else until all know of ours
+    await process.go(3, wait=20)
+    assert process.served()
+    assert objects.bundles() == [objects.entries()["ca.crt"] + theirs + another]
     await process.go(2, wait=50)
     assert objects.bundles() == [objects.entries()["ca.crt"]]
 

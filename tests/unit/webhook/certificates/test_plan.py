@@ -136,6 +136,7 @@ SERVING_CASES: list[tuple[str, State, Serving | None, Trust, int, bool]] = [
     ("another one of the same authority", State((A,), serving("a", 210)), FROM_A, trust(), 211, True),
     ("a first start, not announced", State((A,), FROM_A), None, trust(), 201, False),
     ("a first start, announced", State((A,), FROM_A), None, trust(present=("a",)), 201, True),
+    ("beside a stranger's", State((A,), FROM_A), None, trust(present=("a", "x")), 201, False),
     ("a start while another one may serve", ROTATED, None, trust(present=("a", "b")), 243, False),
     ("a start that found it", ROTATED, None, trust(present=("a", "b"), found=("a", "b")), 243, True),
     ("found, and gone again", ROTATED, None, trust(present=("a",), found=("a", "b")), 243, False),
