@@ -4,13 +4,13 @@
 BIN := .venv/bin
 # Each worker starts servers of its own, so more of them than this make nothing faster.
 WORKERS ?= auto --maxprocesses=4
-# How many random templates `make fuzz-template` compares.
+# How many random templates `make fuzz-template` compares, and reviews `make fuzz-reviews` sends.
 COUNT ?= 100000
 export PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers unit servers bench docs format lock clean template-cases fuzz-template vault-env images e2e e2e-servers
+.PHONY: help demo test lint types layers unit servers bench docs format lock clean template-cases capture-reviews fuzz-reviews fuzz-template vault-env images e2e e2e-servers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -67,6 +67,12 @@ bench: .venv/.test vault-env ## measure start-up, templates and admission (each 
 
 template-cases: .venv/.test ## ask real Go anew for the answers to tests/golden/gotemplate/cases
 	$(BIN)/python -m tests.golden.gotemplate.generate
+
+capture-reviews: servers ## record anew what the API server sends to webhooks (tests/golden/reviews)
+	$(BIN)/python -m tests.golden.reviews.capture
+
+fuzz-reviews: .venv/.test ## send COUNT random reviews (100000) to the webhook, from SEED (a random one)
+	$(BIN)/python -m tests.fuzz.reviews --count $(COUNT) $(if $(SEED),--seed $(SEED))
 
 fuzz-template: .venv/.test ## compare COUNT random templates (100000) with real Go, from SEED (a random one)
 	$(BIN)/python -m tests.fuzz.templates --count $(COUNT) $(if $(SEED),--seed $(SEED))

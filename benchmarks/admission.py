@@ -29,7 +29,7 @@ from benchmarks.reviews import (
     make_review_with_objects,
     make_secret_review,
 )
-from benchmarks.stand_ins import start_stand_ins
+from benchmarks.stand_ins import KNOWN_TAG, digest, make_image, start_stand_ins
 from tests.fakes.certificates import make_pair
 from tests.servers.process import ServerProcess, find_free_port
 from vault_secrets_webhook.webhook.admission import answer_review, decode_review
@@ -69,14 +69,14 @@ def main() -> None:
     machine = Machine(first, others[:-1] or others, stand_ins)
     cases = list_cases(stand_ins)
     print(f"{options.seconds:g} s for each row; one review has {len(cases[0].body)} bytes")
-    print(f"{'':42} {'reviews/s':>10} {'p50 ms':>8} {'p99 ms':>8}")
+    print(f"{'':52} {'reviews/s':>10} {'p50 ms':>8} {'p99 ms':>8}")
     try:
         results = [measure_side(*side, cases, machine, options.seconds) for side in sides(options.peer)]
     finally:
         process.terminate()
     for row, ours in results[0].items() if options.peer else ():
         if peer := results[1].get(row):
-            print(f"webhook / peer, {row:30} rate {ours.rate / peer.rate:.1f}, p99 {ours.p99 / peer.p99:.2f}")
+            print(f"webhook / peer, {row:42} rate {ours.rate / peer.rate:.1f}, p99 {ours.p99 / peer.p99:.2f}")
     print(f"handler alone: {time_handler(cases[0].body):.0f} microseconds a review")
 
 
@@ -92,11 +92,13 @@ def sides(peer: str | None) -> list[tuple[str, list[str]]]:
 
 
 def list_cases(stand_ins: int) -> list[Case]:
+    known = digest(make_image(KNOWN_TAG).manifest)
     return [
         Case("pod", "/pods", make_plain_review(), (1, 8, 64)),
         Case("20 Secrets and ConfigMaps", "/pods", make_review_with_objects(), (1, 8)),
-        Case("image, known", "/pods", make_review_with_image(stand_ins, b"1"), (1, 8)),
-        Case("image, unknown", "/pods", make_review_with_image(stand_ins, NUMBER), (1, 8)),
+        Case("image by digest, known", "/pods", make_review_with_image(stand_ins, f"@{known}"), (1, 8)),
+        Case("image by tag, known", "/pods", make_review_with_image(stand_ins, f":{KNOWN_TAG}"), (1, 8)),
+        Case("image, unknown", "/pods", make_review_with_image(stand_ins, f":{NUMBER.decode()}"), (1, 8)),
         Case("Secret", "/secrets", make_secret_review(), (1, 8)),
     ]
 
@@ -115,9 +117,9 @@ def measure_side(side: str, command: list[str], cases: list[Case], machine: Mach
                     try:
                         loads[row] = load = put_under_load(target, count, seconds, machine.clients)
                     except AssertionError as error:  # a review that one side cannot answer must not hide the others
-                        print(f"{side + ', ' + row:42} failed: {str(error)[:200]}")
+                        print(f"{side + ', ' + row:52} failed: {str(error)[:200]}")
                         continue
-                    print(f"{side + ', ' + row:42} {load.rate:10.0f} {load.p50:8.2f} {load.p99:8.2f}")
+                    print(f"{side + ', ' + row:52} {load.rate:10.0f} {load.p50:8.2f} {load.p99:8.2f}")
             print(f"{side}: resident {idle:.0f} MB idle, {resident_megabytes(process.pid):.0f} MB under load")
         finally:
             process.stop()

@@ -88,9 +88,9 @@ def make_review_with_objects() -> bytes:
     return make_review(pod)
 
 
-def make_review_with_image(port: int, tag: bytes) -> bytes:
-    """Make the review of a pod whose containers have no command."""
-    return make_review(make_pod(list_variables(), image=f"127.0.0.1:{port}/app:{tag.decode()}"))
+def make_review_with_image(port: int, version: str) -> bytes:
+    """Make the review of a pod whose containers have no command; `version` is `:TAG` or `@DIGEST`."""
+    return make_review(make_pod(list_variables(), image=f"127.0.0.1:{port}/app{version}"))
 
 
 def make_secret_review() -> bytes:

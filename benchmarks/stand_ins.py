@@ -13,7 +13,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
 from aiohttp import web
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from aiohttp.web_request import BaseRequest
 
+KNOWN_TAG = "1"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 PLAIN = base64.b64encode(b"plain").decode()
@@ -34,7 +35,12 @@ CONFIG_MAP = {
     "kind": "ConfigMap",
     "data": {"value": "plain", "reference": "vault:secret/data/app#a"},
 }
-VAULT_SECRET = {"data": {"data": {f"key{index}": f"value {index}" for index in range(10)}, "metadata": {"version": 1}}}
+VAULT_SECRET = {
+    "data": {
+        "data": {f"key{index}": f"value {index}" for index in range(10)},
+        "metadata": {"created_time": "2026-08-01T12:00:00Z", "deletion_time": "", "destroyed": False, "version": 1},
+    }
+}
 FIXED: dict[str, dict[str, Any]] = {
     "version": {"major": "1", "minor": "37", "gitVersion": "v1.37.2"},
     "secrets": SECRET,
@@ -43,11 +49,37 @@ FIXED: dict[str, dict[str, Any]] = {
 }
 
 
+class Image(NamedTuple):
+    """An image: its manifest and its configuration."""
+
+    manifest: bytes
+    config: bytes
+
+
+def make_image(tag: str) -> Image:
+    """Make the image of a tag."""
+    start = {"Entrypoint": ["/app"], "Cmd": [tag]}
+    config = json.dumps({"os": "linux", "architecture": "amd64", "config": start}).encode()
+    described = {"mediaType": CONFIG, "digest": digest(config), "size": len(config)}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}
+    return Image(json.dumps(manifest).encode(), config)
+
+
+def digest(document: bytes) -> str:
+    """Give what a registry knows a document by."""
+    return "sha256:" + hashlib.sha256(document).hexdigest()
+
+
 class StandIns:
     """Answers requests; `stored` are what the registry has: media types and documents by their digests."""
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[str, bytes]] = {}
+        self.store(make_image(KNOWN_TAG))
+
+    def store(self, image: Image) -> None:
+        self.stored[digest(image.manifest)] = (MANIFEST, image.manifest)
+        self.stored[digest(image.config)] = (CONFIG, image.config)
 
     async def answer(self, request: BaseRequest) -> web.Response:
         parts = request.path.strip("/").split("/")
@@ -65,19 +97,10 @@ class StandIns:
             return web.Response(body=document, content_type=media_type)
         if "manifests" not in parts:
             return web.json_response({})
-        config = json.dumps(
-            {"os": "linux", "architecture": "amd64", "config": {"Entrypoint": ["/app"], "Cmd": parts[-1:]}}
-        )
-        described = {"mediaType": CONFIG, "digest": self.store(CONFIG, config.encode()), "size": len(config)}
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}).encode()
-        headers = {"Docker-Content-Digest": self.store(MANIFEST, manifest)}
-        return web.Response(body=manifest, content_type=MANIFEST, headers=headers)
-
-    def store(self, media_type: str, document: bytes) -> str:
-        """Keep a document; gives its digest."""
-        digest = "sha256:" + hashlib.sha256(document).hexdigest()
-        self.stored[digest] = (media_type, document)
-        return digest
+        image = make_image(parts[-1])
+        self.store(image)
+        headers = {"Docker-Content-Digest": digest(image.manifest)}
+        return web.Response(body=image.manifest, content_type=MANIFEST, headers=headers)
 
 
 async def serve(told: Connection) -> None:

@@ -8,7 +8,6 @@ keeps its connections and goes on using them.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
 import socket
@@ -31,15 +30,7 @@ if TYPE_CHECKING:
     from tests.servers.kubernetes import ApiServer
 
 REFERENCE = "vault:secret/data/db#password"
-FEW, LAG = 20, 10  # pods: enough to go through every connection, and how many come before the front knows
-
-
-class Replica(Webhook):
-    """A webhook, of one process or of several, each of which says that it serves."""
-
-    def _find_url(self) -> str | None:
-        found = re.search(r"msg=serving\b.* url=\"?(https://127\.0\.0\.1:\d+)", self.process.log)
-        return found[1] if found else None
+LAG, FEW = 10, 20  # pods that come before the front knows of a change, and enough to go through every connection
 
 
 class Replicas:
@@ -82,7 +73,7 @@ class Replicas:
             "WORKERS": self.workers,
         }
         folder = self.make_folder(f"replica-{secrets.token_hex(4)}")
-        webhook = Replica(folder, self.kubeconfig, settings)
+        webhook = Webhook(folder, self.kubeconfig, settings)
         webhook.context = self.context
         self.running.append(webhook)
         poll(lambda: self.is_ready(webhook), what="replica ready")
@@ -105,6 +96,10 @@ class Replicas:
         self.running.remove(old)
         return old.process._process.wait(timeout=60)
 
+    def wait_until_all_serve(self) -> None:
+        """Wait until each replica has changed a pod."""
+        poll(lambda: all(count_served(webhook) for webhook in self.running), what="pods at every replica")
+
     def read_serial(self, webhook: Webhook) -> int:
         """Read the serial number of the certificate that a replica shows to new connections."""
         with (
@@ -123,12 +118,17 @@ def find_port(webhook: Webhook) -> int:
     return int(webhook.url.rpartition(":")[2])
 
 
+def count_served(webhook: Webhook) -> int:
+    """Count the pods that a replica has changed."""
+    return webhook.process.log.count("pod mutated")
+
+
 class Service(NamedTuple):
     """A namespace whose pods go through two replicas."""
 
     api: ApiServer
     namespace: str
-    replicas: Replicas
+    replicas: Webhooks
 
     def load(self) -> Load:
         """Create pods that need a look into a Secret."""
@@ -165,21 +165,19 @@ def service(api_server: ApiServer, tmp_path: Path, workers: str) -> Iterator[Ser
 def test_rolling_restart(service: Service) -> None:
     old_ones = list(service.replicas.running)
     with service.load() as load:
-        load.wait(FEW)
+        service.replicas.wait_until_all_serve()
         statuses = [service.replicas.replace(old, load) for old in old_ones]
-        load.wait(FEW)
+        service.replicas.wait_until_all_serve()
     assert load.failed == []
     assert statuses == [0, 0]
-    served = [webhook.process.log.count("pod mutated") for webhook in (*old_ones, *service.replicas.running)]
-    assert all(served), served
-    assert sum(served) == load.created
+    assert sum(count_served(webhook) for webhook in (*old_ones, *service.replicas.running)) == load.created
 
 
 def test_certificate_rotation(service: Service) -> None:
     """To a certificate of another authority; the API server trusts both, as it must during such a change."""
     replicas = service.replicas
     with service.load() as load:
-        load.wait(FEW)
+        replicas.wait_until_all_serve()
         first = [replicas.read_serial(webhook) for webhook in replicas.running]
         serial = replicas.link_certificate(replicas.authorities[1])
         poll(

@@ -40,7 +40,7 @@ class Webhook:
         self.url = self.process.wait_until_ready(self._find_url)
 
     def _find_url(self) -> str | None:
-        found = re.search(r"msg=serving url=\"?(https://127\.0\.0\.1:\d+)", self.process.log)
+        found = re.search(r"msg=serving\b.* url=\"?(https://127\.0\.0\.1:\d+)", self.process.log)
         return found[1] if found else None
 
     def get(self, path: str) -> str:

@@ -36,6 +36,14 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SERVING = re.compile(r"msg=serving\b.* url=\"?http://127\.0\.0\.1:(\d+)")
 TIMEOUT = 60.0
+ODD_VALUES = {
+    "none": None,
+    "empty": "",
+    "lines": 'a\r\nb"\\',
+    "odd": "\x00\u202e\U0001f512",
+    "long": "x" * 100_000,
+    "no": False,
+}
 # What KV version 2 tells of a version, and by what it is known.
 VERSION = {
     "created_time": "2026-01-02T03:04:05Z",
@@ -134,7 +142,7 @@ class Surroundings:
             results = [{"plaintext": encode(self.canary)} for _ in asked.json().get("batch_input", [0])]
             return Reply(200, {"data": {"batch_results": results, "plaintext": encode(self.canary)}})
         values: dict[str, Any] = dict.fromkeys(("user", "password", "url", "certificate", "key"), self.canary)
-        values |= {"binary": encode(self.canary), "map": {"a": [self.canary, 1.50, None]}, "number": 7}
+        values |= {"binary": encode(self.canary), "map": {"a": [self.canary, 1.50, None]}, "number": 7, **ODD_VALUES}
         if path.startswith("/v1/secret/data/"):
             return Reply(200, {"data": {"data": values, "metadata": VERSION}})
         return Reply(200, {"data": values})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ REFERENCES = words("""
     vault:secret/data/app#${.password|upper} vault:secret/data/app#${.map.a} vault:secret/data/app#map
     vault:secret/data/app#nokey vault:secret/data/missing#password vault:secret/data/denied#password
     vault:v1:AAAA ${vault:v1:AAAA} vault:login vault: ${vault: ${vault:} ${vault:a#${b} {"a":"${vault:secret/data/app#url}"}
+    vault:secret/data/app#none ${vault:secret/data/app#empty} x${vault:secret/data/app#lines} vault:secret/data/app#odd
+    vault:secret/data/app#long vault:secret/data/app#no vault:secret/data/app#number vault:secret/data/app#binary
     vault:secret/app#password vault:../../sys/seal#x vault:secret/data/app?x=1#password vault:a%2fb#c vault:#x vault:x#
     bao:secret/data/app#password ${bao:secret/data/app#password} >>bao:pki/issue#certificate
     arn:aws:secretsmanager:eu-west-1:1:secret:x arn:aws:ssm:eu-west-1:1:parameter/x gcp:secretmanager:projects/p/secrets/s
@@ -189,6 +192,32 @@ def move_objects(rng: random.Random, document: Any) -> None:
     names = ["references", "plain", "absent", "missing", "references", "plain", "absent", "missing", "denied", "faulty"]
     kind = rng.choice(("secretRef", "configMapRef"))
     containers[0]["envFrom"] = [{kind: {"name": rng.choice(names), **rng.choice(({}, {"optional": True}))}}]
+
+
+def configure_registries(rng: random.Random, document: Any) -> None:
+    """Make a Secret one with the passwords of registries, of either form, right or wrong."""
+    if not isinstance(document, dict) or document.get("kind") != "Secret":
+        return
+    entries = {f"registry{index}.test": make_entry(rng) for index in range(rng.randint(0, 3))}
+    form = rng.choice((".dockerconfigjson", ".dockercfg"))
+    config = {"auths": entries, "credHelpers": {"a": "b"}} if form == ".dockerconfigjson" else entries
+    text = json.dumps(config, indent=rng.choice((None, 1)))
+    if rng.random() < 0.1:
+        text = rng.choice(
+            (text[:-1], text.replace("auths", "Auths"), text.replace(":", ": 1e400,", 1), "[]", "null", "")
+        )
+    document["type"] = "kubernetes.io/" + form.removeprefix(".")
+    document["data"] = {form: base64.b64encode(text.encode()).decode()}
+
+
+def make_entry(rng: random.Random) -> Any:
+    """Make what is known of one registry."""
+    words: list[Any] = [*REFERENCES, "user", "", "p:q:r", None, 7, {}]
+    entry = {key: rng.choice(words) for key in ("username", "password", "email", "x") if rng.random() < 0.5}
+    pair = ":".join(str(rng.choice(words)) for _ in range(rng.randint(1, 3)))
+    if rng.random() < 0.6:
+        entry["auth"] = base64.b64encode(pair.encode()).decode() if rng.random() < 0.9 else pair
+    return entry if rng.random() < 0.95 else rng.choice(OTHERS)
 
 
 def break_text(rng: random.Random, text: bytes) -> bytes:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.fakes.surroundings import DENIED, FAULTY, Reviewed
 from tests.fakes.verdict import Judged, find_canary, find_path, judge, repeat
-from tests.fuzz.places import annotate, break_text, change, move_objects
+from tests.fuzz.places import annotate, break_text, change, configure_registries, move_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,6 +84,8 @@ def make_sample(seed: int, number: int, captured: Sequence[Any], registry: str) 
         annotate(rng, review["request"]["object"])
     if is_possible and rng.random() < 0.1:
         move_objects(rng, review["request"]["object"])
+    if is_possible and rng.random() < 0.2:
+        configure_registries(rng, review["request"]["object"])
     if rng.random() < 0.02:
         path = rng.choice(("/pods", "/secrets", "/configmaps", "/objects"))
     text = json.dumps(review).replace("shop/", f"{registry}/shop/").replace("OWN", registry).encode()

@@ -50,7 +50,7 @@ LASTING = {
     "401": "does not accept our credentials",
     "403": "RBAC does not allow it .403.: the webhook needs the verb get for secrets in namespace shop",
     "429": "status 429",
-    "429 for a long time": "no answer within",
+    "429 for a long time": "status 429",
     "500": "status 500",
     "503 in HTML": "status 503",
     "HTML": "no API server",

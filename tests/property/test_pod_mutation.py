@@ -122,40 +122,45 @@ volumes = part(
     {"name": st.sampled_from(["vault-env", "secret-init", "vault-tls", "bao-tls", "vault-env-tls", "data"])},
     image=part({}, reference=st.sampled_from([OUR_IMAGE, "other"])),
 )
-pod_annotations = st.dictionaries(
+ANNOTATIONS = [
+    (PREFIX + "vault-env-from-path", "secret/data/a"),
+    (PREFIX + "vault-tls-secret", "vault-ca"),
+    (PREFIX + "token-auth-mount", "data:token"),
+    (PREFIX + "mutate-probes", "true"),
+    (PREFIX + "vault-env-image", OUR_IMAGE),
+    (PREFIX + "vault-env-image", "other"),
+    (PREFIX + "skip-containers", "app"),
+    (PREFIX + "skip-containers", "sidecar,nobody"),
+    (PREFIX + "vault-agent", "true"),
+    (PREFIX + "vault-agent-configmap", "agent"),
+    (PREFIX + "vault-ct-configmap", "templates"),
+    (PREFIX + "vault-ct-once", "true"),
+    (PREFIX + "vault-ct-inject-in-initcontainers", "true"),
+    (NEW_PREFIX + "provider", "vault"),
+    (NEW_PREFIX + "provider", "bao"),
+    (NEW_PREFIX + "provider", "aws"),
+    (NEW_PREFIX + "bao-tls-secret", "vault-ca"),
+    (NEW_PREFIX + "bao-agent", "true"),
+    (INJECTED, "app"),
+]
+pod_annotations = st.lists(st.sampled_from(ANNOTATIONS), max_size=4).map(dict) | st.dictionaries(
     st.sampled_from([PREFIX + row.suffix for row in TABLE] + [PREFIX + "nonsense", INJECTED, "a/b"]),
     st.sampled_from(["true", "false", "app", "5", "10s", "secret/data/a", "vault-ca", "data:token", "Always"]),
     max_size=2,
-) | st.fixed_dictionaries(
-    {},
-    optional={
-        PREFIX + "vault-env-from-path": st.just("secret/data/a"),
-        PREFIX + "vault-tls-secret": st.just("vault-ca"),
-        NEW_PREFIX + "bao-tls-secret": st.just("vault-ca"),
-        NEW_PREFIX + "provider": st.sampled_from(["vault", "bao", "aws"]),
-        PREFIX + "skip-containers": st.sampled_from(["app", "sidecar,nobody"]),
-        PREFIX + "vault-agent": st.just("true"),
-        PREFIX + "vault-agent-configmap": st.just("agent"),
-        PREFIX + "vault-ct-configmap": st.just("templates"),
-        PREFIX + "vault-ct-once": st.just("true"),
-        PREFIX + "token-auth-mount": st.just("data:token"),
-        PREFIX + "mutate-probes": st.just("true"),
-        PREFIX + "vault-env-image": st.sampled_from([OUR_IMAGE, "other"]),
-        INJECTED: st.just("app"),
-    },
 )
-pods = part(
-    {
-        "spec": part(
-            {"containers": st.lists(containers, min_size=1, max_size=3)},
-            initContainers=st.lists(containers, max_size=2),
-            volumes=st.lists(volumes, max_size=3, unique_by=lambda volume: volume["name"]),
-            serviceAccountName=st.just("shop"),
-            securityContext=part({}, runAsUser=st.integers(0, 5), runAsNonRoot=st.booleans()),
-            resources=part({}, limits=st.dictionaries(st.sampled_from(["cpu", "memory"]), st.just("1"))),
-        )
-    },
-    metadata=part({}, annotations=pod_annotations),
+specs = part(
+    {"containers": st.lists(containers, min_size=1, max_size=3)},
+    initContainers=st.lists(containers, max_size=2),
+    volumes=st.lists(volumes, max_size=3, unique_by=lambda volume: volume["name"]),
+    serviceAccountName=st.just("shop"),
+    securityContext=part({}, runAsUser=st.integers(0, 5), runAsNonRoot=st.booleans()),
+    resources=part({}, limits=st.dictionaries(st.sampled_from(["cpu", "memory"]), st.just("1"))),
+)
+busy = st.lists(st.sampled_from(ANNOTATIONS), min_size=1, max_size=5).map(dict)
+pods = st.one_of(
+    part({"spec": specs}, metadata=part({}, annotations=pod_annotations)),
+    part({"spec": specs, "metadata": st.fixed_dictionaries({"annotations": pod_annotations})}),
+    part({"spec": specs, "metadata": st.fixed_dictionaries({"annotations": busy})}),
 )
 
 

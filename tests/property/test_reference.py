@@ -20,7 +20,7 @@ from vault_secrets_webhook.inject.reference import (
     parse,
     parse_paths,
 )
-from vault_secrets_webhook.webhook.mutate.grammar import OF_VAULT
+from vault_secrets_webhook.webhook.mutate.grammar import OF_BAO, OF_VAULT
 
 SCHEMES = (SCHEME, BAO_SCHEME)
 ONE_OR_BOTH = st.sampled_from([(SCHEME,), (BAO_SCHEME,), SCHEMES, (BAO_SCHEME, SCHEME)])
@@ -185,8 +185,8 @@ def test_paths_raise_only_invalid_reference(text: str) -> None:
         assert all(read.path.strip("/") for read in parse_paths(text))
 
 
-@given(st.from_regex(OF_VAULT.plain, fullmatch=True))
+@given(st.from_regex(OF_VAULT.plain, fullmatch=True) | st.from_regex(OF_BAO.plain, fullmatch=True))
 def test_what_the_webhook_takes_without_parsing_can_be_parsed(text: str) -> None:
-    (part,) = parse(text)
+    (part,) = parse(text, SCHEMES)
     assert isinstance(part, Reference)
     assert str(part) == text

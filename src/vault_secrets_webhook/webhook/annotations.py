@@ -36,12 +36,6 @@ PROVIDER = NEW_PREFIX + "provider"
 SKIP, CHANGE = "skip", "true"
 # Written by us: the names of the containers whose command starts vault-env, in the order of the pod.
 INJECTED = PREFIX + MARK
-VAULT_ENV_FROM_PATH = PREFIX + "vault-env-from-path"
-TOKEN_AUTH_MOUNT = PREFIX + "token-auth-mount"
-CONTAINERS = PREFIX + "containers"
-SKIP_CONTAINERS = PREFIX + "skip-containers"
-RUN_AS_USER = PREFIX + "run-as-user"
-RUN_AS_NON_ROOT = PREFIX + "run-as-non-root"
 NO_PROVIDER = f"annotations {NEW_PREFIX}... have no effect without {PROVIDER}: write vault, bao or aws there"
 WANTS_MUTATION = frozenset(("", CHANGE))
 MOST_WARNINGS = 10

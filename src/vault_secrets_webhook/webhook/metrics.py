@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .admission import AdmissionRequest, Verdict
 
 MOST_NAMESPACES, MOST_KINDS = 1000, 100
-MOST_COMBINATIONS = 5000  # of those with the name of a namespace and a kind: each is some twenty numbers
+# Of labels with the name of a namespace and a kind: each is some twenty numbers. Those of several workers are written
+# with their names into shared memory, 8 KiB for each combination; a container has 64 MiB of that.
+MOST_COMBINATIONS, MOST_SHARED_COMBINATIONS = 5000, 500
 LONGEST_NAMESPACE = 63  # an RFC 1123 label
 LONGEST_KIND = 253 + 63 + 63  # group, version, kind
 REVIEW_LABELS = (
@@ -107,6 +109,7 @@ class Metrics:
             ("outcome",),
         )
         self.clients = ClientMetrics(make)
+        self.most_combinations = MOST_SHARED_COMBINATIONS if make.folder else MOST_COMBINATIONS
         self._children: dict[tuple[Hashable, ...], ReviewChildren] = {}
         self._namespaces = Names(MOST_NAMESPACES, LONGEST_NAMESPACE)
         self._kinds = Names(MOST_KINDS, LONGEST_KIND)
@@ -156,7 +159,7 @@ class Metrics:
         """Make the metrics of a combination, and remember them if the combination is one of a bounded number."""
         kind = f"{key.group}/{key.kind_version}/{key.kind}" if key.group else f"{key.kind_version}/{key.kind}"
         shown = (key.namespace, kind, key.operation)
-        has_room = len(self._children) < MOST_COMBINATIONS
+        has_room = len(self._children) < self.most_combinations
         bounded = (
             self._namespaces.bound(key.namespace) if has_room else OTHER,
             self._kinds.bound(kind) if has_room else OTHER,

@@ -24,7 +24,8 @@ class Mutation(msgspec.Struct, frozen=True):
     """What became of an object.
 
     `injected` are the names of what was changed in it: containers of a pod, keys of a Secret. `reason` is one of a few
-    words, for metrics and logs: `injected`, `already-injected`, `no-references`, `unread`, `skipped`, `windows`.
+    words, for metrics and logs: `injected`, `already-injected`, `no-references`, `unread`, `skipped`, `not-opted-in`,
+    `no-provider`, `windows`, `helm`, `immutable`, `dry-run`.
     `unread` are the optional objects that could not be read, each with the reason, so that a container which takes its
     variables from them was left as it is.
     """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .admission import AdmissionRequest
     from .lookup import ImageLookup, ObjectLookup, PodCluster
     from .mutate.objects import FindDefaults, Reader
+    from .mutate.paths import PathChecker
     from .mutation import Mutate, Mutation
     from .settings import Settings
 
@@ -32,11 +33,12 @@ def build_reviewers(
     reader: Reader | None = None,
     pod_cluster: PodCluster | None = None,
     find_defaults: FindDefaults | None = None,
+    checker: PathChecker | None = None,
 ) -> list[Reviewer]:
     """List who reviews what. `lookup` answers what mutations ask of the cluster, `images` of registries.
 
     `reader` reads from Vault; without it only pods are reviewed. `pod_cluster` is for what a pod needs of the cluster as a
-    whole, `find_defaults` gives the annotations that hold for a namespace.
+    whole, `find_defaults` gives the annotations that hold for a namespace, `checker` asks Vault about what pods name.
     """
 
     async def mutate(pod: bytes, request: AdmissionRequest) -> Mutation:
@@ -49,6 +51,7 @@ def build_reviewers(
             namespace_defaults=await find_defaults(request.namespace) if find_defaults else None,
             dry_run=bool(request.dry_run),
             cluster=pod_cluster,
+            checker=checker,
         )
 
     others = [] if reader is None else review_objects(Objects(settings, reader, find_defaults))

@@ -31,10 +31,11 @@ from .kube.objects import open_cluster
 from .kube.pod_cluster import open_pod_cluster
 from .listen import format_url
 from .metrics import Metrics
-from .reach import ClusterReach
 from .namespace_defaults import NamespaceDefaults
+from .reach import ClusterReach
 from .registry.images import open_images
 from .reviewers import build_reviewers
+from .vaultaccess.checking import VaultPathChecker
 from .vaultaccess.reader import open_reader
 from .workers import find_place, remove_metrics, take_listener, unblock_signals
 
@@ -289,6 +290,7 @@ async def open_server(settings: Settings, log: Log, timing: Timing) -> AsyncIter
                     reader,
                     open_pod_cluster(cluster, log),
                     defaults.of if settings.namespace_defaults else None,
+                    VaultPathChecker(reader),
                 ),
                 log=log,
                 timing=timing,

@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Quantities are text as Kubernetes writes them. `vault_env_copy` is `shell` or `self`; `vault_env_volume_medium` is
     `Memory`, empty for the disk, `Image` for no copy at all but the image itself as a volume, or `Auto` for `Image` where
-    the cluster has image volumes and `Memory` where not. `reference_check` is `off`, `warn` or `enforce`.
+    the cluster has image volumes and `Memory` where not. `reference_check` and `path_check` are `off`, `warn` or `enforce`.
     """
 
     listen_address: str
@@ -84,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_init_memory_limit: str
     secret_init_log_server: str
     reference_check: str
+    path_check: str
     agent_sidecar: str
     vault_serviceaccount_audience: tuple[str, ...]
     default_image_pull_secret: str
@@ -166,8 +167,9 @@ VARIABLES = (
     Variable("SECRET_INIT_MEMORY_LIMIT", "secret_init_memory_limit", "256Mi", parse_quantity, "memory limit of copy-secret-init"),
     Variable("SECRET_INIT_LOG_SERVER", "secret_init_log_server", "", parse_text, "syslog server that secret-init logs to"),
     Variable("REFERENCE_CHECK", "reference_check", "enforce", parse_check_level, "what becomes of a pod with a reference that cannot be parsed: enforce (it is refused), warn (whoever creates it is told) or off"),
+    Variable("PATH_CHECK", "path_check", "off", parse_check_level, "what becomes of a pod whose ServiceAccount cannot have what its references name, by what Vault tells without giving a value: enforce (it is refused), warn (whoever creates it is told) or off"),
     Variable("AGENT_SIDECAR", "agent_sidecar", "auto", parse_sidecar, "how agents and consul-template run beside an application: native (init containers that are restarted always), classic (one more container each), or auto for native where the cluster has it (Kubernetes 1.29 or newer)"),
-    Variable("VAULT_SERVICEACCOUNT_AUDIENCE", "vault_serviceaccount_audience", "https://kubernetes.default.svc", parse_audiences, "audiences of the tokens that the webhook asks the API server for to log in as the ServiceAccount of the annotation vault-serviceaccount, separated by commas"),
+    Variable("VAULT_SERVICEACCOUNT_AUDIENCE", "vault_serviceaccount_audience", "https://kubernetes.default.svc", parse_audiences, "audiences of the tokens that the webhook asks the API server for to log in as the ServiceAccount of the annotation vault-serviceaccount, or of a pod for PATH_CHECK, separated by commas"),
     Variable("OPT_IN", "opt_in", "false", parse_bool, "change only objects with the annotation mutate: \"true\", their own or their namespace's"),
     Variable("REQUIRE_PROVIDER", "require_provider", "false", parse_bool, "change only objects with a provider, by annotation or PROVIDER, as Bank-Vaults' secrets-webhook does"),
     Variable("NAMESPACE_DEFAULTS", "namespace_defaults", "", parse_defaults_sources, "where a namespace keeps annotations for objects that lack them: annotations (of the Namespace), configmap:NAME (in it), or both, the first one winning; by default nowhere"),

@@ -21,6 +21,8 @@ DATABASES = "/databases"
 REFERENCE = "vault:secret/data/app#password"
 INLINE = "postgres://${vault:secret/data/app#user}:${vault:secret/data/app#password}@db:5432/"
 
+IMPOSSIBLE = "pod-exec"  # there is no node to run anything on
+
 
 class Step(NamedTuple):
     """One request, whose review is recorded under `name`; `path` is below the namespace (of the core API or ours).

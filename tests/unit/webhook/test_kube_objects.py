@@ -222,7 +222,9 @@ def test_what_passes_is_tried_again(given: Given) -> None:
 async def test_a_pause_longer_than_the_deadline() -> None:
     async with looking_up(Given(429, headers={"Retry-After": "3600"})) as (lookup, server):
         set_deadline("50ms")
-        with pytest.raises(KubernetesError, match=r"cannot read secrets shop/db: no answer within 0\.0 seconds"):
+        with pytest.raises(
+            KubernetesError, match="cannot read secrets shop/db: the API server answered with status 429"
+        ):
             await lookup.secret("shop", "db")
         assert len(server.asked) == 1
 

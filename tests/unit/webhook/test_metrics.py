@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.webhook.admission import AdmissionRequest, GroupVersionKind, Verdict
-from vault_secrets_webhook.webhook.metrics import MOST_COMBINATIONS, MOST_KINDS, MOST_NAMESPACES, OTHER, Metrics
+from vault_secrets_webhook.webhook.client_metrics import OTHER
+from vault_secrets_webhook.webhook.metrics import MOST_COMBINATIONS, MOST_KINDS, MOST_NAMESPACES, Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -101,7 +101,9 @@ def test_a_mistake_is_told(write: Path, text: str, words: str) -> None:
 
 
 def test_what_is_said_twice_is_a_mistake(write: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"^VAULT_ROLE_ALLOWLIST: POLICY_FILE .* says something about this too"):
+    with pytest.raises(
+        ConfigurationError, match=r"^VAULT_ROLE_ALLOWLIST: POLICY_FILE .* says something about this too"
+    ):
         read(write, "roles: [a]", VAULT_ROLE_ALLOWLIST="a")
 
 

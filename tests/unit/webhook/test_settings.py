@@ -34,6 +34,10 @@ OWN_IMAGE = {"VAULT_ENV_IMAGE": "vault-env:1"}
         ({}, "vault_env_volume_medium", "Memory"),
         ({"VAULT_ENV_VOLUME_MEDIUM": "Disk"}, "vault_env_volume_medium", ""),
         ({**OWN_IMAGE, "VAULT_ENV_VOLUME_MEDIUM": "Image"}, "vault_env_volume_medium", "Image"),
+        ({"SECRET_INIT_IMAGE": "own", "VAULT_ENV_VOLUME_MEDIUM": "auto"}, "vault_env_volume_medium", "Auto"),
+        ({}, "secret_init_memory_request", "128Mi"),
+        ({}, "reference_check", "enforce"),
+        ({"REFERENCE_CHECK": "off"}, "reference_check", "off"),
         ({}, "vault_env_copy", "shell"),
         ({**OWN_IMAGE, "VAULT_ENV_COPY": "self"}, "vault_env_copy", "self"),
         ({}, "vault_env_volume_size_limit", "64Mi"),
@@ -107,6 +111,14 @@ def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
         (
             {"VAULT_ENV_COPY": "self", "VAULT_ENV_IMAGE": ""},
             "VAULT_ENV_COPY=self needs VAULT_ENV_IMAGE (or SECRET_INIT_IMAGE): name the image",
+        ),
+        (
+            {"VAULT_ENV_VOLUME_MEDIUM": "auto"},
+            "VAULT_ENV_VOLUME_MEDIUM=Auto needs VAULT_ENV_IMAGE (or SECRET_INIT_IMAGE): name the image",
+        ),
+        (
+            {"REFERENCE_CHECK": "yes"},
+            "REFERENCE_CHECK: 'yes' is not a level of a check: write off, warn or enforce",
         ),
         (
             {"VAULT_ENV_VOLUME_MEDIUM": "image"},

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,3 +190,29 @@ def test_pauses_grow_and_start_over() -> None:
     assert worker.due == 1.0 + LONGEST_PAUSE
     worker.started = 100.0
     assert worker.plan_restart(100.0 + STEADY + 1.0) == FIRST_PAUSE
+
+
+SHARED = """
+import os
+from pathlib import Path
+from vault_secrets_webhook.webhook.admission import AdmissionRequest, GroupVersionKind, Verdict
+from vault_secrets_webhook.webhook.metrics import MOST_SHARED_COMBINATIONS, Metrics
+
+metrics = Metrics()
+for number in range(MOST_SHARED_COMBINATIONS + 1000):
+    request = AdmissionRequest("u", GroupVersionKind("", "v1", "Pod"), "CREATE", namespace=f"{number:063}")
+    metrics.observe_review("vault-secrets-pods", "v1", request, Verdict(b"", "injected", mutated=True), 0.001)
+folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+print(sum(file.stat().st_size for file in folder.iterdir()), metrics.render().count(b"seconds_count{"))
+"""
+
+
+def test_metrics_in_shared_memory_are_bounded(tmp_path: Path) -> None:
+    """A container has 64 MiB of it."""
+    environ = {**CLEAN, WORKER_VARIABLE: "0,0,0", FOLDER_VARIABLE: str(tmp_path)}
+    printed = subprocess.run(
+        [sys.executable, "-c", SHARED], env=environ, capture_output=True, check=True, text=True, timeout=60
+    )
+    size, series = map(int, printed.stdout.split())
+    assert size < 8 * 1024 * 1024
+    assert 500 < series < 520

@@ -172,9 +172,10 @@ class Client:
                     raise
                 await asyncio.sleep(pause_after(number, None))
                 continue
-            if answer.status not in retriable:
+            pause = pause_after(number, answer.retry_after)
+            if answer.status not in retriable or pause >= remaining_seconds():
                 return answer
-            await asyncio.sleep(pause_after(number, answer.retry_after))
+            await asyncio.sleep(pause)
         return await self.ask_with_renewal(call)
 
     async def ask_with_renewal(self, call: Call) -> Answer:

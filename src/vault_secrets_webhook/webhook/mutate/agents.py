@@ -354,11 +354,14 @@ def build_agent_security(spec: PodSpec, served: Sequence[Container], options: Op
 
 
 def choose_mode(context: dict[str, Any], request: AgentRequest) -> int:
-    """Choose the permissions of the token's file: for all, unless all who read it are the user who writes it."""
+    """Choose the permissions of the token's file: for all, unless all who read it are the user who writes it.
+
+    consul-template always is; applications read it only with `vault-agent`.
+    """
     of_pod = (request.spec.security_context or SAYS_NOTHING).run_as_user
     users = {
         own if (own := (one.security_context or SAYS_NOTHING).run_as_user) is not None else of_pod
-        for one in request.served
+        for one in (request.served if request.options.vault_agent else ())
     }
     return READABLE_BY_OWNER if users <= {context["runAsUser"]} else READABLE_BY_ALL
 

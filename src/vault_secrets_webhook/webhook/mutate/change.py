@@ -21,7 +21,7 @@ from .copying import (
 )
 from .delivery import Demand, plan_delivery
 from .environment import Context, build_variables, check_credentials, set_variables
-from .flavour import VAULT_ENV
+from .flavour import AWS, VAULT_ENV
 from .volume import add_mounts
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ DEFAULT_SERVICE_ACCOUNT = "default"
 
 
 class Job(NamedTuple):
-    """A pod and what is to be done for it. What cannot be done goes to the refusals of its reading.
+    """A pod and what is to be done for it. What cannot be done goes to the refusals.
 
-    `included` are the containers that may see what agents write, `chosen` those that are to be wrapped, and `commands`
-    what these start, by path. `needs` are those of agents. `has_image_volumes` and `has_sidecars` tell what the cluster
-    can do and the operator wants.
+    `reading` is what its annotations come to, `options` and `refusals` are parts of that. `included` are the containers
+    that may see what agents write, `chosen` those that are to be wrapped, and `commands` what these start, by path.
+    `needs` are those of agents. `has_image_volumes` and `has_sidecars` tell what the cluster can do and the operator
+    wants.
     """
 
     metadata: Metadata
@@ -61,16 +62,8 @@ class Job(NamedTuple):
     needs: Needs
     has_image_volumes: bool
     has_sidecars: bool
-
-    @property
-    def options(self) -> Options:
-        """Give what the annotations come to."""
-        return self.reading.options
-
-    @property
-    def refusals(self) -> Refusals:
-        """Give what collects the faults."""
-        return self.reading.refusals
+    options: Options
+    refusals: Refusals
 
     def first_turn(self) -> int:
         """Give the index of the first init container that needs the executable: what copies must run before it."""
@@ -96,19 +89,25 @@ def change_pod(patch: Patch, job: Job) -> tuple[Agents | None, list[str]]:
     """Change the pod. Returns the agents that it gets, and warnings."""
     plan = plan_pod(job)
     warnings = wrap_containers(patch, job, plan) if plan.delivery else []
-    chosen = {place.path for place in job.chosen}
-    for place in job.included:
-        if place.path not in chosen and (mounts := plan.mounts_of(place)):
-            job.refusals.attempt(mount_files, patch, place.path, place.container, mounts)
     added = [*(plan.delivery.volumes.added if plan.delivery else ()), *(plan.agents.volumes if plan.agents else ())]
-    patch.append("/spec/volumes", job.spec.volumes, added)
     if plan.agents:
         warnings += plan.agents.warnings
+        mount_files_of_agents(patch, job, plan)
+    patch.append("/spec/volumes", job.spec.volumes, added)
+    if plan.agents:
         if plan.agents.share_process_namespace and not job.spec.share_process_namespace:
             patch.add("/spec/shareProcessNamespace", value=True)
         patch.prepend("/spec/containers", job.spec.containers, plan.agents.sidecars)
     patch.prepend("/spec/initContainers", job.spec.init_containers, list_init_containers(job, plan))
     return plan.agents, warnings
+
+
+def mount_files_of_agents(patch: Patch, job: Job, plan: Plan) -> None:
+    """Mount what agents write in containers that are not wrapped now."""
+    chosen = {place.path for place in job.chosen}
+    for place in job.included:
+        if place.path not in chosen and (mounts := plan.mounts_of(place)):
+            job.refusals.attempt(mount_files, patch, place.path, place.container, mounts)
 
 
 def plan_pod(job: Job) -> Plan:
@@ -125,7 +124,8 @@ def plan_pod(job: Job) -> Plan:
             allows_image=job.has_image_volumes and not job.needs.shared,
         )
         delivery = plan_delivery(job.spec, demand, options, job.settings)
-        attempt(check_credentials, options, job.namespace)
+        if options.provider == AWS:
+            attempt(check_credentials, options, job.namespace)
     role = attempt(name_role, job) or ""
     agents = None
     if job.needs.is_any:
@@ -198,7 +198,9 @@ def list_copiers(job: Job, delivery: Delivery) -> list[dict[str, Any]]:
     """Give the copying containers that are needed."""
     spec, options, flavour = job.spec, job.options, delivery.volumes.flavour
     volume = delivery.volumes.executable.volume
-    token = None if copies_token(spec, volume, job.first_turn(), flavour) else options.token_auth_mount
+    token = options.token_auth_mount
+    if token and copies_token(spec, volume, job.first_turn(), flavour):
+        token = None
     needs_copier = delivery.needs_copier and bool(job.chosen)
     if not token and not needs_copier:
         return []

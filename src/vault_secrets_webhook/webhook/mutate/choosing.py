@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.message import show
 
 from .agents import is_agent
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
 
     from .sources import Search
-    from .spec import Container, NodeSelectorTerm, PodSpec
+    from .spec import Container, NodeSelectorTerm, PodSpec, SecurityContext
 
 WINDOWS = "windows"
 SYSTEM_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
@@ -55,8 +56,17 @@ def is_windows(spec: PodSpec) -> bool:
         return True
     if spec.affinity is not None and requires_windows(spec):
         return True
-    contexts = (spec.security_context, *(one.security_context for one in list_containers(spec)))
-    return any(context is not None and context.windows_options for context in contexts)
+    if has_windows_options(spec.security_context):
+        return True
+    for containers in (spec.init_containers, spec.containers):
+        for one in containers or ():
+            if one.security_context is not None and has_windows_options(one.security_context):
+                return True
+    return False
+
+
+def has_windows_options(context: SecurityContext | None) -> bool:
+    return context is not None and bool(context.windows_options)
 
 
 def requires_windows(spec: PodSpec) -> bool:
@@ -103,15 +113,22 @@ def survey_containers(spec: PodSpec, options: Options, marked: Collection[str]) 
 
     Those that copy an executable, or a token for it, and agents were put into it by a webhook, and are never changed.
     """
-    every = [Place(f"/spec/initContainers/{turn}", turn, one) for turn, one in enumerate(spec.init_containers or ())]
-    own = [place for place in every if not is_copying(place.container)]
-    has_copier = len(own) < len(every)
-    own += [Place(f"/spec/containers/{index}", -1, one) for index, one in enumerate(spec.containers or ())]
-    places = [place for place in own if not is_agent(place.container)]
+    places: list[Place] = []
+    has_copier = False
+    for turn, one in enumerate(spec.init_containers or ()):
+        if is_copying(one):
+            has_copier = True
+        elif not is_agent(one):
+            places.append(Place(f"/spec/initContainers/{turn}", turn, one))
+    for index, one in enumerate(spec.containers or ()):
+        if not is_agent(one):
+            places.append(Place(f"/spec/containers/{index}", -1, one))
     wrapped = [place for place in places if is_wrapped(place.container, marked, has_copier=has_copier)]
-    paths = {place.path for place in wrapped}
-    included = leave_out_excluded(places, options)
-    return Survey(places, marked, included, wrapped, [place for place in included if place.path not in paths])
+    included = candidates = leave_out_excluded(places, options)
+    if wrapped:
+        paths = {place.path for place in wrapped}
+        candidates = [place for place in included if place.path not in paths]
+    return Survey(places, marked, included, wrapped, candidates)
 
 
 def leave_out_excluded(places: list[Place], options: Options) -> list[Place]:
@@ -122,12 +139,17 @@ def leave_out_excluded(places: list[Place], options: Options) -> list[Place]:
     return [place for place in places if place.name() not in skipped and (not only or place.name() in only)]
 
 
-def warn_of_strangers(annotation: str, names: Collection[str], spec: PodSpec) -> list[str]:
-    """Warn of names in an annotation that no container has."""
-    if not names:
+def warn_of_strangers(options: Options, spec: PodSpec) -> list[str]:
+    """Warn of names in annotations that no container has."""
+    if not options.only_containers and not options.skip_containers:  # the usual case
         return []
-    strangers = sorted(set(names) - {one.name for one in list_containers(spec)})
-    return [f"annotation {annotation}: the pod has no container {show(strangers[0])}"] if strangers else []
+    present = {one.name for one in list_containers(spec)}
+    named = {"only_containers": options.only_containers, "skip_containers": options.skip_containers}
+    return [
+        f"annotation {name_annotation(field, options.provider)}: the pod has no container {show(min(strangers))}"
+        for field, names in named.items()
+        if (strangers := names - present)
+    ]
 
 
 async def choose(

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.annotations import RUN_AS_NON_ROOT, RUN_AS_USER, TOKEN_AUTH_MOUNT
+from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.values import BY_ITSELF
 
 from .flavour import FLAVOURS, VAULT_ENV
@@ -165,7 +165,8 @@ def build_token_copier(of: Circumstances, source: tuple[str, str]) -> dict[str, 
     token_volume, file = source
     if not has_volume(of.spec, token_volume):
         raise Refused(
-            f"annotation {TOKEN_AUTH_MOUNT}: the pod has no volume {token_volume}: add it, or name one of spec.volumes"
+            f"annotation {name_annotation('token_auth_mount', of.options.provider)}: the pod has no volume {token_volume}:"
+            " add it, or name one of spec.volumes"
         )
     return {
         "name": find_free_name(of.flavour.token_copier, list_container_names(of.spec)),
@@ -229,10 +230,11 @@ def choose_user(pod: SecurityContext, served: Sequence[SecurityContext], options
     if user is None and not must_not_be_root and all(one.run_as_non_root for one in served):
         user = NOBODY
     if user == 0 and must_not_be_root:
-        demand = f"annotation {RUN_AS_NON_ROOT} (or RUN_AS_NON_ROOT of the webhook)"
+        non_root, own_user = (name_annotation(field, options.provider) for field in ("run_as_non_root", "run_as_user"))
+        demand = f"annotation {non_root} (or RUN_AS_NON_ROOT of the webhook)"
         raise Refused(
             "injected containers would run as root, the runAsUser of the pod's securityContext, which"
-            f" {demand if options.run_as_non_root else 'its runAsNonRoot'} forbids: set annotation {RUN_AS_USER}"
+            f" {demand if options.run_as_non_root else 'its runAsNonRoot'} forbids: set annotation {own_user}"
         )
     return user, options.run_as_non_root or bool(user)
 

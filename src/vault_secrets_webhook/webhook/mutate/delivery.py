@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
-    from .copying import Copier
     from .flavour import Flavour
     from .spec import Container, PodSpec
 
@@ -65,7 +64,8 @@ def plan_delivery(spec: PodSpec, demand: Demand, options: Options, settings: Set
     if is_mounted:
         supply = supply_image(spec, options)
     else:
-        supply = Supply(find_volume(spec, shared, flavour), {"emptyDir": build_empty_dir(settings)})
+        existing = shared.volume if shared else find_token_volume(spec, flavour) if demand.has_token else ""
+        supply = Supply(existing, {"emptyDir": build_empty_dir(settings)})
     volumes = plan_volumes(spec, supply, flavour, demand.certificate, has_token=demand.has_token)
     if is_mounted:
         return Delivery(volumes, flavour.image_points, needs_copier=False)
@@ -74,10 +74,8 @@ def plan_delivery(spec: PodSpec, demand: Demand, options: Options, settings: Set
     return Delivery(volumes, find_points(demand, volumes), needs_copier=True)
 
 
-def find_volume(spec: PodSpec, copier: Copier | None, flavour: Flavour) -> str:
-    """Find the volume that the executable is copied into, or else a token is; empty when there is none."""
-    if copier:
-        return copier.volume
+def find_token_volume(spec: PodSpec, flavour: Flavour) -> str:
+    """Find the volume that a token is copied into; empty when there is none."""
     of_tokens = list_token_volumes(spec, len(spec.init_containers or ()), flavour)
     return next((volume for volume in of_tokens if has_volume(spec, volume)), "")
 

@@ -195,8 +195,6 @@ def build_key(name: str, secret: str, key: str, *, optional: bool) -> dict[str, 
 
 def check_credentials(options: Options, namespace: str) -> None:
     """Raise Refused for credentials of AWS that kubelet cannot give to a pod of the namespace."""
-    if options.provider != AWS:
-        return
     if options.aws_tls_secret_arn:
         raise Refused(
             f"annotation {NEW_PREFIX}aws-tls-secret-arn (or AWS_TLS_SECRET_ARN of the webhook) is not supported: mount"
@@ -221,10 +219,10 @@ def set_variables(
     server-side apply or strategic merge would fail or take the wrong one. Order matters as well: kubelet puts only
     earlier variables in the place of $(NAME). Its own log level a container keeps.
     """
-    kind = VARIABLES[provider]
+    _, log_level, names, _ = VARIABLES[provider]
     existing: dict[str, list[int]] = {}
     for index, present in enumerate(container.env or ()):
-        if present.name in kind.names:
+        if present.name in names:
             existing.setdefault(present.name or "", []).append(index)
     if not existing:  # the usual case
         patch.append(f"{path}/env", container.env, variables)
@@ -234,7 +232,7 @@ def set_variables(
         places = existing.get(variable["name"])
         if places is None:
             missing.append(variable)
-        elif variable["name"] != kind.log_level:
+        elif variable["name"] != log_level:
             for index in places:
                 patch.replace(f"{path}/env/{index}", variable)
     patch.append(f"{path}/env", container.env, missing)

@@ -11,7 +11,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from vault_secrets_webhook.inject.reference import BAO_SCHEME, SCHEME, WRITE, has_reference, parse
+from vault_secrets_webhook.inject.reference import BAO_SCHEME, SCHEME, has_reference, parse
 
 from .flavour import AWS, BAO, VAULT
 
@@ -31,8 +31,9 @@ class Grammar(NamedTuple):
     """What a reference is. `mark` is a text that every reference has in it: looking for it is the fastest first look.
 
     `plain` matches the usual ones as a whole, `has_reference` tells of any text whether one is in it, right or wrong, and
-    `parse` reads it, where there is something to be read. `other` is a scheme that its author may have meant, and
-    `lookalike` the beginning of a text that he may have meant to be a reference. `example` is what to write.
+    `parse` reads it, where there is something to be read. `other` is a scheme that its author may have meant. `before_colon`
+    are the letters before the first colon of what may be meant as a reference: one look tells most texts from those.
+    `example` is what to write.
     """
 
     mark: str
@@ -40,7 +41,7 @@ class Grammar(NamedTuple):
     has_reference: Callable[[str], bool]
     parse: Callable[[str], tuple[Part, ...]] | None
     other: str | None
-    lookalike: re.Pattern[str]
+    before_colon: str
     example: str
 
 
@@ -53,7 +54,7 @@ def build_grammar(scheme: str, other: str) -> Grammar:
         partial(has_reference, schemes=schemes),
         partial(parse, schemes=schemes),
         other,
-        re.compile(rf"\s*(?:{WRITE}\s*)?{scheme}", re.IGNORECASE),
+        scheme[-2] + scheme[-2].upper(),
         scheme + "PATH#KEY",
     )
 
@@ -71,7 +72,7 @@ OF_AWS = Grammar(
     has_reference=is_arn,
     parse=None,
     other=None,
-    lookalike=re.compile("(?!)"),  # an ARN may be meant for the application
+    before_colon="",  # an ARN may be meant for the application
     example=ARNS[0] + "...",
 )
 GRAMMARS = {"": OF_VAULT, VAULT: OF_VAULT, BAO: OF_BAO, AWS: OF_AWS}

@@ -7,12 +7,12 @@ adds a container in between, only that one is changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from vault_secrets_webhook.webhook.annotations import (
-    CONTAINERS,
     INJECTED,
-    SKIP_CONTAINERS,
     find_reason_to_skip,
     merge_defaults,
     read_annotations,
@@ -24,10 +24,12 @@ from .agents import chooses_native, describe_needs
 from .change import Job, change_pod
 from .choosing import choose, is_windows, list_containers, survey_containers, warn_of_strangers
 from .delivery import IMAGE_VOLUMES_SINCE
+from .flavour import AWS
 from .grammar import find_grammar
 from .image import Asker, find_commands
 from .oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
 from .patch import Patch, escape
+from .paths import PathCheck
 from .sources import Search
 from .spec import Metadata, PodSpec, decode_pod
 
@@ -40,9 +42,13 @@ if TYPE_CHECKING:
 
     from .agents import Agents, Needs
     from .choosing import Place, Survey
+    from .paths import PathChecker
+    from .spec import Pod
 
 NOTHING = PodSpec()
 NO_METADATA = Metadata()
+# What annotations and defaults for Vault say has no say in a pod whose provider is AWS.
+FOR_VAULT_ONLY: dict[str, Any] = {"vault_env_from_path": "", "token_auth_mount": None, "vault_tls_secret": ""}
 
 
 class Subject(NamedTuple):
@@ -57,6 +63,17 @@ class Subject(NamedTuple):
     needs: Needs
 
 
+class World(NamedTuple):
+    """What a mutation goes by and may ask, and whether nothing may be left behind there."""
+
+    settings: Settings
+    lookup: ObjectLookup
+    images: ImageLookup | None
+    cluster: PodCluster | None
+    checker: PathChecker | None
+    dry_run: bool
+
+
 async def mutate_pod(
     pod: bytes,
     namespace: str,
@@ -67,41 +84,67 @@ async def mutate_pod(
     namespace_defaults: Mapping[str, str] | None = None,
     dry_run: bool = False,
     cluster: PodCluster | None = None,
+    checker: PathChecker | None = None,
 ) -> Mutation:
     """Decide what is to be done for a pod that is about to be created in the namespace. `pod` is its JSON.
 
     Without `images` containers to be changed need a command, without `cluster` its version is not known and nothing is
-    written to it, and in a dry run neither. `namespace_defaults` are annotations that hold where the pod has
-    none of its own. Raises Refused when it must not be created as it is, and KubernetesError when the cluster does not answer.
+    written to it, and in a dry run neither; without `checker` nobody asks Vault. `namespace_defaults` are annotations that
+    hold where the pod has none of its own. Raises Refused when it must not be created as it is, KubernetesError when the
+    cluster does not answer, and VaultError when Vault has to and does not.
     """
     decoded = decode_pod(pod)
-    metadata, spec = decoded.metadata or NO_METADATA, decoded.spec or NOTHING
-    own = metadata.annotations or {}
+    spec = decoded.spec or NOTHING
+    own = (decoded.metadata or NO_METADATA).annotations or {}
     effective = merge_defaults(namespace_defaults, own) if namespace_defaults else own
     if reason := find_reason_to_skip(effective, opt_in=settings.opt_in, needs_provider=settings.needs_provider):
         return Mutation([], [], [], reason)
     if is_windows(spec):
         return Mutation([], warn_of_windows(list_containers(spec)), [], "windows")
-    reading = read_annotations(effective, settings.families, settings.policies, namespace, own)
-    search = Search(reading.refusals, find_grammar(reading.options), settings.reference_check)
+    if not spec.containers:  # the API server takes no such pod, and there is nothing to add to
+        return Mutation([], [], [], "no-references")
+    reading = leave_out_vault(read_annotations(effective, settings.families, settings.policies, namespace, own))
     survey = survey_containers(spec, reading.options, frozenset(effective.get(INJECTED, "").split(",")))
-    chosen = await choose(survey.candidates, reading.options, namespace, lookup, search)
+    world = World(settings, lookup, images, cluster, checker, dry_run)
+    return await mutate_containers(decoded, namespace, reading, survey, world)
+
+
+async def mutate_containers(pod: Pod, namespace: str, reading: Reading, survey: Survey, world: World) -> Mutation:
+    """Decide what is to be done for a pod by its containers and its annotations. Raises as above."""
+    metadata, spec, settings = pod.metadata or NO_METADATA, pod.spec or NOTHING, world.settings
+    search = Search(reading.refusals, find_grammar(reading.options), settings.reference_check)
+    paths = PathCheck(settings.path_check, world.checker, world.lookup)
+    chosen = await choose(survey.candidates, reading.options, namespace, paths.lookup, search)
     warnings = [*reading.warnings, *search.warnings, *warn_of_survey(survey, reading, spec)]
-    patch, agents = Patch(), None
+    patch, agents, job = Patch(), None, None
     needs = describe_needs(reading.options, is_wrapping=bool(chosen))
+    subject = Subject(metadata, namespace, spec, reading, survey, chosen, needs)
     if chosen or needs.is_any:
-        subject = Subject(metadata, namespace, spec, reading, survey, chosen, needs)
-        agents, more = change_pod(patch, await describe_job(subject, settings, images, cluster))
+        job = await describe_job(subject, world)
+        agents, more = change_pod(patch, job)
         warnings += more
     reading.refusals.check()
+    warnings += await paths.check(job, dry_run=world.dry_run)
+    unread = list(search.unread)
     if not patch.operations:
-        reason = "unread" if search.unread else "already-injected" if survey.wrapped else "no-references"
-        return Mutation([], warnings, [], reason, list(search.unread))
+        return Mutation([], warnings, [], "unread" if unread else explain_nothing(subject), unread)
     if chosen:
-        mark_pod(patch, decoded.metadata, survey.list_wrapped(chosen))
-    if agents and agents.config_map and cluster and not dry_run:
-        await cluster.ensure_config_map(namespace, agents.config_map)
-    return Mutation(patch.operations, warnings, name_changed(chosen, agents), "injected", list(search.unread))
+        mark_pod(patch, pod.metadata, survey.list_wrapped(chosen))
+    if agents and agents.config_map and world.cluster and not world.dry_run:
+        await world.cluster.ensure_config_map(namespace, agents.config_map)
+    return Mutation(patch.operations, warnings, name_changed(chosen, agents), "injected", unread)
+
+
+def leave_out_vault(reading: Reading) -> Reading:
+    """Give the reading without what is for Vault where the provider is AWS."""
+    if reading.options.provider == AWS:
+        reading.options = msgspec.structs.replace(reading.options, **FOR_VAULT_ONLY)
+    return reading
+
+
+def explain_nothing(of: Subject) -> str:
+    """Tell why nothing is to be done for a pod."""
+    return "already-injected" if of.survey.wrapped or of.needs.is_any else "no-references"
 
 
 def warn_of_survey(survey: Survey, reading: Reading, spec: PodSpec) -> list[str]:
@@ -110,15 +153,15 @@ def warn_of_survey(survey: Survey, reading: Reading, spec: PodSpec) -> list[str]
     warnings = warn_of_arguments((place.container for place in survey.places), grammar)
     if survey.wrapped:
         warnings += warn_of_wrapped([place.container for place in survey.wrapped], survey.marked, grammar)
-    warnings += warn_of_strangers(CONTAINERS, reading.options.only_containers, spec)
-    return warnings + warn_of_strangers(SKIP_CONTAINERS, reading.options.skip_containers, spec)
+    return warnings + warn_of_strangers(reading.options, spec)
 
 
-async def describe_job(of: Subject, settings: Settings, images: ImageLookup | None, cluster: PodCluster | None) -> Job:
+async def describe_job(of: Subject, world: World) -> Job:
     """Find out what is needed to change the pod."""
+    settings, cluster = world.settings, world.cluster
     options = of.reading.options
     containers = {place.path: place.container for place in of.chosen}
-    commands = await find_commands(containers, Asker(of.namespace, of.spec, options), images)
+    commands = await find_commands(containers, Asker(of.namespace, of.spec, options), world.images)
     medium, sidecar = settings.vault_env_volume_medium, settings.agent_sidecar
     depends = medium == AUTO or (of.needs.is_any and sidecar == AUTO_SIDECAR)
     version = await cluster.server_version() if cluster and depends else None
@@ -135,6 +178,8 @@ async def describe_job(of: Subject, settings: Settings, images: ImageLookup | No
         or (medium == AUTO and version is not None and version >= IMAGE_VOLUMES_SINCE),
         has_sidecars=chooses_native(sidecar, version),
         reading=of.reading,
+        options=options,
+        refusals=of.reading.refusals,
     )
 
 

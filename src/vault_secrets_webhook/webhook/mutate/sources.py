@@ -143,14 +143,14 @@ def check_literals(container: Container, search: Search) -> bool:
     found = False
     grammar = search.grammar
     mark, plain, has_reference, other = grammar.mark, grammar.plain, grammar.has_reference, grammar.other
-    lookalike = grammar.lookalike.match
+    before_colon = grammar.before_colon
     for variable in container.env or ():
         text = variable.value
         # The first looks are for speed: most values end here.
         if not text:
             continue
         if mark not in text:
-            if ":" in text and (lookalike(text) or (other and other in text)):
+            if ":" in text and (text[text.index(":") - 1] in before_colon or (other and other in text)):
                 note_lookalike(container, variable.name, text, search)
         elif plain.fullmatch(text):
             found = True

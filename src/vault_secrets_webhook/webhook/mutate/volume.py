@@ -17,11 +17,11 @@ from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.message import show
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from .flavour import Flavour
     from .patch import Patch
-    from .spec import Container, PodSpec, Volume
+    from .spec import Container, PodSpec, Volume, VolumeMount
 
 CERTIFICATE_KEY = "ca.crt"
 
@@ -149,11 +149,14 @@ def add_mounts(
     mounts = [(volumes.executable, not missing)]
     if volumes.certificate:
         mounts.append((volumes.certificate, True))
-    added = [
-        build_mount(mount, read_only=read_only)
-        for mount, read_only in mounts
-        if not is_mounted(mount, container, volumes)
-    ]
+    present = [(normalize_path(one.mount_path or ""), one) for one in container.volume_mounts or ()]
+    added = []
+    for mount, read_only in mounts:
+        there = [one for folder, one in present if folder == mount.folder]
+        if there:
+            check_mounts(there, mount, container, volumes)
+        else:
+            added.append(build_mount(mount, read_only=read_only))
     added += more
     patch.append(f"{path}/volumeMounts", container.volume_mounts, added)
     if not missing:
@@ -164,19 +167,17 @@ def add_mounts(
     )
 
 
-def is_mounted(mount: Mount, container: Container, volumes: Volumes) -> bool:
-    """Tell whether the container has the mount already. Raises Refused when it has another one in its place.
+def check_mounts(there: Iterable[VolumeMount], mount: Mount, container: Container, volumes: Volumes) -> None:
+    """Raise Refused when one of the mounts that a container has in the place of ours is another one.
 
     The API takes two mounts at one place if they are written differently, with a slash at the end and without.
     """
-    there = [one for one in container.volume_mounts or () if normalize_path(one.mount_path or "") == mount.folder]
     for one in there:
         if (one.name, one.sub_path or one.sub_path_expr or "") != (mount.volume, mount.sub_path):
             raise Refused(
                 f"container {show(container.name or '')} mounts the volume {show(one.name or '')} at {mount.folder}/, which"
                 f" is needed for {volumes.flavour.name}: mount it somewhere else"
             )
-    return bool(there)
 
 
 def build_mount(mount: Mount, *, read_only: bool) -> dict[str, Any]:

@@ -405,6 +405,12 @@ def test_whoever_the_application_is_it_can_read_the_token(
     assert f"mode = {mode}\n" in planned.config_map.data["config.hcl"]
 
 
+def test_a_token_for_consul_template_alone_is_for_nobody_else() -> None:
+    planned = expect(**TEMPLATE)
+    assert planned.config_map is not None
+    assert f"mode = {0o600}\n" in planned.config_map.data["config.hcl"]
+
+
 def test_the_mount_of_the_token_is_found() -> None:
     mounts = [{"name": "kube-api-access-x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]
     (agent,) = expect({"containers": [{**APP, "volumeMounts": mounts}]}, **INIT).init_containers_first

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from tests.fakes.cluster import apply, mutate
-from vault_secrets_webhook.webhook.annotations import CONTAINERS, PREFIX, SKIP_CONTAINERS
+from vault_secrets_webhook.webhook.annotations import PREFIX
 from vault_secrets_webhook.webhook.mutate.choosing import is_windows
 from vault_secrets_webhook.webhook.mutate.spec import PodSpec
 
+CONTAINERS, SKIP_CONTAINERS = PREFIX + "containers", PREFIX + "skip-containers"
 LABEL, OLD_LABEL = "kubernetes.io/os", "beta.kubernetes.io/os"
 
 

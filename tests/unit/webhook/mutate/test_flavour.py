@@ -219,3 +219,44 @@ def test_the_version_is_asked_for_only_if_it_matters(medium: str) -> None:
     mutate(pod(REFERENCES[""]), cluster, {"VAULT_ENV_VOLUME_MEDIUM": medium, **OUR_IMAGES})
     mutate(pod("plain"), cluster, {"VAULT_ENV_VOLUME_MEDIUM": "auto", **OUR_IMAGES})
     assert cluster.asked == []
+
+
+NEW_PREFIX = "secrets-webhook.security.bank-vaults.io/"
+
+
+def annotated(provider: str, **annotations: str) -> dict[str, Any]:
+    document = pod(REFERENCES[provider])
+    keys = {NEW_PREFIX + key.replace("_", "-"): text for key, text in annotations.items()}
+    document["metadata"]["annotations"] = {NEW_PREFIX + "provider": provider, **keys}
+    return document
+
+
+@pytest.mark.parametrize("provider", ["vault", "bao"])
+def test_messages_name_the_annotations_of_the_family_at_hand(provider: str) -> None:
+    with pytest.raises(Refused, match=f"^annotation {NEW_PREFIX}{provider}-token-auth-mount: the pod has no volume t"):
+        mutate(annotated(provider, **{f"{provider}_token_auth_mount": "t:x"}))
+    root = annotated(provider, run_as_non_root="true")
+    root["spec"]["securityContext"] = {"runAsUser": 0}
+    with pytest.raises(
+        Refused, match=f"annotation {NEW_PREFIX}run-as-non-root .* set annotation {NEW_PREFIX}run-as-user"
+    ):
+        mutate(root)
+    bare = annotated(provider, **{f"{provider}_from_path": "a"})
+    bare["spec"]["containers"].append({"name": "bare"})
+    with pytest.raises(Refused, match=f"^annotation {NEW_PREFIX}{provider}-from-path is for every container, "):
+        mutate(bare)
+    strangers = mutate(annotated(provider, containers="c0,x", skip_containers="y")).warnings
+    assert strangers == [
+        f"annotation {NEW_PREFIX}containers: the pod has no container 'x'",
+        f"annotation {NEW_PREFIX}skip-containers: the pod has no container 'y'",
+    ]
+
+
+def test_what_is_for_vault_has_no_say_where_the_provider_is_aws() -> None:
+    document = annotated("aws", vault_from_path="secret/data/a", vault_token_auth_mount="t:x", vault_tls_secret="ca")
+    document["spec"]["containers"].append({"name": "plain", "command": ["plain"]})
+    mutation = mutate(document, environ={"VAULT_TLS_SECRET": "ca"})
+    assert mutation.injected == ["c0"]
+    result = apply(document, mutation)
+    assert [one["name"] for one in result["spec"]["volumes"]] == ["secret-init"]
+    assert [one["name"] for one in result["spec"]["initContainers"]] == ["copy-secret-init"]

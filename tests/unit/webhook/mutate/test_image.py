@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes.registry import FakeImages
 from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.annotations import VAULT_ENV_FROM_PATH
+from vault_secrets_webhook.webhook.annotations import PREFIX
 from vault_secrets_webhook.webhook.mutate.image import Asker, ask, find_commands, protect_dollars
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 
@@ -102,7 +102,7 @@ def test_no_command(document: dict[str, Any], reason: str) -> None:
     )
     assert str(refusal) == start + reason
     (refusal,) = find(named, images=FakeImages(IMAGES), vault_env_from_path="secret/data/a")
-    assert str(refusal).startswith(f"annotation {VAULT_ENV_FROM_PATH} is for every container, and container 'app' has")
+    assert str(refusal).startswith(f"annotation {PREFIX}vault-env-from-path is for every container, and container 'app' has")
     assert f"because {reason}; or, if the container is not yours" in str(refusal)
 
 

@@ -138,7 +138,7 @@ CAPABLE = [
 
 
 @pytest.mark.parametrize(("operation", "capabilities", "may"), CAPABLE)
-def test_capabilities(operation: str, capabilities: list[str], may: bool) -> None:  # noqa: FBT001 - a column
+def test_capabilities(operation: str, capabilities: list[str], may: bool) -> None:
     wish = Wish(operation, "old/a")
     findings = ask(FakeVault({"old/a": capabilities}), wish)
     assert (wish not in findings.faults, findings.unknown) == (may, {})
