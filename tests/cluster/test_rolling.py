@@ -128,7 +128,7 @@ class Service(NamedTuple):
 
     api: ApiServer
     namespace: str
-    replicas: Webhooks
+    replicas: Replicas
 
     def load(self) -> Load:
         """Create pods that need a look into a Secret."""
