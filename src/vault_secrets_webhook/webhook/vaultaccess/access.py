@@ -28,10 +28,14 @@ KUBERNETES = "kubernetes"
 
 
 class Account(NamedTuple):
-    """A ServiceAccount that a login is made with instead of the webhook's own."""
+    """A ServiceAccount that a login is made with instead of the webhook's own.
+
+    `is_of_pod` tells that it is a pod's, for a token with the audiences of the one that kubelet gives the pod.
+    """
 
     namespace: str
     name: str
+    is_of_pod: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -18,7 +18,7 @@ from vault_secrets_webhook.errors import ConfigurationError, Refused
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
 from vault_secrets_webhook.webhook.role import Owner
 
-from .access import describe_access
+from .access import Account, describe_access
 from .errors import AccessFailed
 from .inquiry import Inquiry, PathFindings, TokenUnknown
 
@@ -63,9 +63,8 @@ class VaultPathChecker:
                     return await self.ask(question, access, end)
                 except TokenUnknown:  # somebody has revoked it, while it was kept
                     return await self.ask(question, access, end)
-        except Refused as refusal:  # the pod's own token may have other audiences than ours
-            audiences = ", ".join(self.reader.settings.vault_serviceaccount_audience)
-            hint = f"PATH_CHECK tries it with a token for {audiences} (VAULT_SERVICEACCOUNT_AUDIENCE)"
+        except Refused as refusal:  # the pod may bring a token of its own, for other audiences
+            hint = "PATH_CHECK tries it with a token for the API server's audiences, as kubelet gives it to pods"
             raise Refused(f"{refusal}; {hint}", code=refusal.code) from None
         except ConfigurationError as error:
             raise AccessFailed(str(error)) from None
@@ -97,4 +96,5 @@ def describe_pod_access(question: PathQuestion) -> Access:
     # For a pod the annotation vault-serviceaccount has no meaning: it is always its own.
     options = msgspec.structs.replace(question.options, vault_serviceaccount=question.account)
     owner = Owner(question.namespace, "")
-    return describe_access(options, owner, question.role, question.authorities, NOT_THE_OPERATORS)
+    access = describe_access(options, owner, question.role, question.authorities, NOT_THE_OPERATORS)
+    return access._replace(account=Account(question.namespace, question.account, is_of_pod=True))

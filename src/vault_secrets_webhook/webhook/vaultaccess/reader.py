@@ -226,7 +226,7 @@ class VaultReader:
         client = self.cluster.client
         if client is None:
             raise KubernetesError(f"there is no cluster to ask for a token of serviceaccounts {account}")
-        audiences = self.settings.vault_serviceaccount_audience
+        audiences = () if account.is_of_pod else self.settings.vault_serviceaccount_audience
         try:
             answer = await request_token(client, account.namespace, account.name, audiences, TOKEN_SECONDS)
         except KubernetesError as error:

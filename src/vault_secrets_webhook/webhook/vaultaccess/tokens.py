@@ -124,12 +124,7 @@ class Tokens:
         """See to it that the token of somebody else than the webhook goes when nobody uses it for so long."""
         token.stop_timer()
         if token.access.account is not None:
-            token.timer = asyncio.get_running_loop().call_later(seconds, self.retire_idle, token)
-
-    def retire_idle(self, token: Token) -> None:
-        """Take a token out of use that nobody holds."""
-        if not token.users:
-            self.retire(token)
+            token.timer = asyncio.get_running_loop().call_later(seconds, self.retire, token)
 
     def retire(self, token: Token) -> None:
         """Take a token out of use; it ends when the last one who holds it lets go."""

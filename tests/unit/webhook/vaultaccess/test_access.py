@@ -84,3 +84,17 @@ WRONG = [
 def test_what_cannot_be_used_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         describe(**options)
+
+
+def test_authorities_of_the_process_hold_where_the_object_names_none() -> None:
+    assert read(describe(), VAULT_CACERT_BYTES="PEM").tls().ca_bytes == "PEM"
+
+
+def test_the_check_of_certificates_is_the_options_decision() -> None:
+    assert read(describe(vault_skip_verify=True), VAULT_SKIP_VERIFY="false").skip_verify
+
+
+@pytest.mark.parametrize("namespace", ["t\N{LATIN SMALL LETTER E WITH ACUTE}am", "a\nX-Vault-Token: b", "a\rb"])
+def test_a_namespace_that_no_header_can_carry_is_refused(namespace: str) -> None:
+    with pytest.raises(Refused, match="vault-namespace must be plain ASCII"):
+        describe(vault_namespace=namespace)

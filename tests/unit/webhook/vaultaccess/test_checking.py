@@ -96,7 +96,7 @@ def list_paths(server: FakeServer) -> list[str]:
 @pytest.mark.parametrize("at_once", [False, True])
 def test_one_login_as_the_pod_serves_several_and_is_revoked(at_once: bool) -> None:
     with FakeServer(serve_paths(USUAL)) as server:
-        asking = Asking(server, VAULT_SERVICEACCOUNT_AUDIENCE="vault,other")
+        asking = Asking(server)
         assert asking.run(asking.question(), asking.question(), at_once=at_once) == [PathFindings({}, {})] * 2
         paths = list_paths(server)
     assert (paths[0], paths[-1]) == (LOGIN, REVOKE)
@@ -105,7 +105,7 @@ def test_one_login_as_the_pod_serves_several_and_is_revoked(at_once: bool) -> No
     assert {asked.headers["x-vault-token"] for asked in server.asked[1:]} == {TOKEN}
     (asked,) = asking.asked
     assert asked.path == "/api/v1/namespaces/shop/serviceaccounts/app/token"
-    assert json.loads(asked.body)["spec"]["audiences"] == ["vault", "other"]
+    assert json.loads(asked.body)["spec"]["audiences"] == []
 
 
 def test_who_differs_in_anything_has_a_login_of_its_own() -> None:
@@ -182,7 +182,7 @@ def test_a_login_that_vault_refuses(answer: Reply, code: int) -> None:
         with pytest.raises(Refused, match=r"login as role 'reader' .*shop/app") as caught:
             asking.run(asking.question())
     assert (caught.value.code, JWT in str(caught.value)) == (code, False)
-    assert "a token for https://kubernetes.default.svc (VAULT_SERVICEACCOUNT_AUDIENCE)" in str(caught.value)
+    assert "a token for the API server's audiences, as kubelet gives it to pods" in str(caught.value)
 
 
 def test_a_mount_that_cannot_be_meant() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vault_secrets_webhook.vault.api import Auth
+from vault_secrets_webhook.webhook.vaultaccess import tokens as lives
 from vault_secrets_webhook.webhook.vaultaccess.access import Access, Account, Connection
 from vault_secrets_webhook.webhook.vaultaccess.tokens import Tokens
 
@@ -189,5 +190,95 @@ def test_their_number_is_bounded() -> None:
             await use(tokens, make_access(role))
         await wait_for(lambda: server.revoked == ["token-2"])  # of b, which was not used the longest
         assert [access.role for access in tokens.kept] == ["a", "c"]
+
+    run(work())
+
+
+def test_a_login_that_everybody_has_given_up_leaves_no_token_of_a_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lives, "ORPHANED", 0)
+
+    async def work() -> None:
+        server = Server()
+        server.gate.clear()
+        tokens = Tokens(server.log_in, server.revoke, idle=0)
+        waiting = asyncio.create_task(use(tokens, TENANT))
+        await wait_for(lambda: bool(server.logins))
+        waiting.cancel()
+        server.gate.set()
+        await wait_for(lambda: server.revoked == ["token-1"])
+        assert tokens.kept == {}
+
+    run(work())
+
+
+def test_the_webhooks_own_token_is_kept_though_nobody_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lives, "ORPHANED", 0)
+
+    async def work() -> None:
+        server = Server()
+        tokens = Tokens(server.log_in, server.revoke, idle=0)
+        await use(tokens, OWN)
+        await use(tokens, TENANT)
+        await wait_for(lambda: server.revoked == ["token-2"])
+        assert await use(tokens, OWN) == "token-1"
+
+    run(work())
+
+
+def test_a_token_that_is_used_again_in_time_stays() -> None:
+    async def work() -> None:
+        server = Server()
+        tokens = Tokens(server.log_in, server.revoke, idle=0)
+        async with tokens.hold(TENANT):
+            pass
+        async with tokens.hold(TENANT) as token:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert (token.auth.token, token.is_retired) == ("token-1", False)
+
+    run(work())
+
+
+def test_the_end_of_a_discarded_token_leaves_its_successor_alone() -> None:
+    async def work() -> None:
+        server = Server()
+        tokens = Tokens(server.log_in, server.revoke)
+        async with tokens.hold(OWN) as first, tokens.hold(OWN) as same:
+            assert first is same
+            tokens.discard(first)
+            assert await use(tokens) == "token-2"
+            tokens.discard(same)
+        assert await use(tokens) == "token-2"
+        assert server.revoked == []
+
+    run(work())
+
+
+def test_shutting_down_waits_for_a_login_under_way() -> None:
+    async def work() -> None:
+        server = Server()
+        server.gate.clear()
+        tokens = Tokens(server.log_in, server.revoke)
+        waiting = asyncio.create_task(use(tokens))
+        await wait_for(lambda: bool(server.logins))
+        waiting.cancel()
+        closing = asyncio.create_task(tokens.close())
+        await asyncio.sleep(0)
+        server.gate.set()
+        await closing
+        assert server.revoked == ["token-1"]
+
+    run(work())
+
+
+def test_a_token_without_an_end_is_used_for_a_limited_time() -> None:
+    async def work() -> None:
+        server = Server(life="0")
+        tokens = Tokens(server.log_in, server.revoke)
+        async with tokens.hold(OWN) as token:
+            assert token.life is not None
+            left = token.life.when() - asyncio.get_running_loop().time()
+        assert lives.LONGEST_USE / 2 < left <= lives.LONGEST_USE
+        await tokens.close()
 
     run(work())
