@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import SYSTEM
 from tests.cluster.container import find_container
-from tests.cluster.webhook import Webhook
+from tests.cluster.ways import serve_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.cluster.webhook import Webhook
     from tests.servers.kubernetes import ApiServer
 
 PREFIX = "vault.security.banzaicloud.io/"
@@ -63,23 +63,9 @@ class Cluster(NamedTuple):
 def cluster(api_server: ApiServer, webhook: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The ways beside each other. The webhooks are the same ServiceAccount as the one that all tests share."""
     assert webhook.url
-    namespaces, running = {}, []
-    for way, settings in WAYS.items():
-        folder = tmp_path_factory.mktemp(way)
-        kubeconfig = api_server.write_kubeconfig(
-            folder / "kubeconfig", token=api_server.request_token(SYSTEM, "webhook")
-        )
-        process = Webhook(folder, kubeconfig, {"VAULT_ENV_IMAGE": OUR_IMAGE, **settings})
-        running.append(process)
-        namespace = namespaces[way] = f"{way}-{secrets.token_hex(4)}"
-        api_server.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-        url = f"{process.url}/pods"
-        api_server.register_pod_webhook(url, process.ca_bundle, name=namespace, namespace=namespace)
-    yield Cluster(api_server, namespaces)
-    for namespace in namespaces.values():
-        api_server.unregister_webhook(namespace)
-    for process in running:
-        process.process.stop()
+    ways = {way: {"VAULT_ENV_IMAGE": OUR_IMAGE, **own} for way, own in WAYS.items()}
+    with serve_ways(api_server, ways, tmp_path_factory) as namespaces:
+        yield Cluster(api_server, namespaces)
 
 
 def find_volume(pod: dict[str, Any], name: str) -> dict[str, Any]:

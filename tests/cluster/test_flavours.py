@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import SYSTEM
 from tests.cluster.container import run_container
 from tests.cluster.test_pod_security import RESTRICTED
-from tests.cluster.webhook import Webhook
+from tests.cluster.ways import serve_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cluster.conftest import Tenant
+    from tests.cluster.webhook import Webhook
     from tests.servers.kubernetes import ApiServer
 
 NEW_PREFIX = "secrets-webhook.security.bank-vaults.io/"
@@ -57,22 +57,9 @@ class Cluster(NamedTuple):
 def cluster(api_server: ApiServer, webhook: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The ways beside each other. The webhooks are the same ServiceAccount as the one that all tests share."""
     assert webhook.url
-    namespaces, running = {}, []
-    for way, settings in WAYS.items():
-        folder = tmp_path_factory.mktemp(way)
-        token = api_server.request_token(SYSTEM, "webhook")
-        kubeconfig = api_server.write_kubeconfig(folder / "kubeconfig", token=token)
-        process = Webhook(folder, kubeconfig, {**IMAGES, **settings})
-        running.append(process)
-        namespace = namespaces[way] = f"flavours-{way}-{secrets.token_hex(4)}"
-        api_server.create_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-        url = f"{process.url}/pods"
-        api_server.register_pod_webhook(url, process.ca_bundle, name=namespace, namespace=namespace)
-    yield Cluster(api_server, namespaces)
-    for namespace in namespaces.values():
-        api_server.unregister_webhook(namespace)
-    for process in running:
-        process.process.stop()
+    ways = {way: {**IMAGES, **own} for way, own in WAYS.items()}
+    with serve_ways(api_server, ways, tmp_path_factory) as namespaces:
+        yield Cluster(api_server, namespaces)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -6,6 +6,7 @@ https://openbao.org/docs/commands/#environment-variables
 
 from __future__ import annotations
 
+from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import (
     SECOND,
     is_digits,
@@ -210,3 +211,12 @@ def parse_rate(text: str) -> tuple[float, int] | None:
     if per_second <= 0 or at_once < 1:
         raise ValueError("it must be more than nothing")
     return per_second, at_once
+
+
+def check_token(token: str, what: str) -> str:
+    """Raise ConfigurationError unless this can be a token at all."""
+    if not token:
+        raise ConfigurationError(f"{what} is empty: a token is needed")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigurationError(f"{what} holds something that cannot be a token: spaces, line breaks or binary data")
+    return token

@@ -7,6 +7,7 @@ from time import time
 
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.inject.reference import LOGIN
+from vault_secrets_webhook.vault.settings import check_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,12 +96,3 @@ def advise(path: str) -> str:
     if path != DEFAULT_JWT_FILE:
         return ""
     return "; no token is given, and the pod has no ServiceAccount token: is automountServiceAccountToken off?"
-
-
-def check_token(token: str, what: str) -> str:
-    """Raise ConfigurationError unless this can be a token at all."""
-    if not token:
-        raise ConfigurationError(f"{what} is empty: a token is needed")
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise ConfigurationError(f"{what} holds something that cannot be a token: spaces, line breaks or binary data")
-    return token

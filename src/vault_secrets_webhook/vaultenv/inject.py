@@ -9,9 +9,9 @@ from vault_secrets_webhook.vault import api
 from vault_secrets_webhook.vault.client import Client
 from vault_secrets_webhook.vault.settings import VaultSettings
 from vault_secrets_webhook.wire.blocking import BlockingTransport
+from vault_secrets_webhook.wire.clock import SystemClock
 from vault_secrets_webhook.wire.message import URL
 
-from .clock import SystemClock
 from .environ import build_entries
 from .identity import TOKEN_NAMES, obtain_token
 from .parallel import run_jobs

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.certificates import make_pair
+from tests.fakes.handshake import shake_hands
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.certificate import Certificate, describe, open_certificate
 
@@ -37,18 +38,7 @@ def make_tls_error(reason: str) -> ssl.SSLError:
 
 def served(certificate: Certificate, pair: Pair) -> bool:
     """Tell whether a handshake in memory with the context succeeds for a client that trusts only this pair."""
-    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = pair.trust().wrap_bio(to_client, to_server, server_hostname="localhost")
-    server = certificate.context.wrap_bio(to_server, to_client, server_side=True)
-    for _ in range(3):
-        for side in (client, server):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLCertVerificationError:
-                return False
-    return client.version() is not None
+    return shake_hands(pair.trust(), certificate.context, "localhost") is not None
 
 
 def test_loaded(pair: Pair) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.role import Owner
 
-BAO = "bao"
+VAULT, BAO = "vault", "bao"
 PREFIXES = {SCHEME: PREFIX, BAO_SCHEME: "BAO_"}
 DEFAULT_ROLE = "default"
 KUBERNETES = "kubernetes"
@@ -46,6 +46,10 @@ class Connection(NamedTuple):
 
     prefix: str
     changes: tuple[tuple[str, str], ...]
+
+    def provider(self) -> str:
+        """Name the kind of server, for metrics."""
+        return BAO if self.prefix == PREFIXES[BAO_SCHEME] else VAULT
 
     def environ(self, process: Mapping[str, str]) -> dict[str, str]:
         """Give the variables that the client of this server has."""
@@ -122,8 +126,8 @@ def check_mount(mount: str) -> None:
     """Raise Refused for what cannot be meant as the mount of an auth method, or would lead to another path."""
     if mount.startswith("auth/"):
         raise Refused("vault-path: leave auth/ out, it is put before the mount")
-    if not mount.strip("/") or not {".", ".."}.isdisjoint(mount.split("/")):
-        raise Refused("vault-path must name the mount of an auth method, without . or .. in it")
+    if not mount.strip("/") or not mount.isprintable() or not {".", ".."}.isdisjoint(mount.split("/")):
+        raise Refused("vault-path must name the mount of an auth method, without . or .. or control characters in it")
 
 
 def check_namespace(namespace: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.vault.settings import check_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,12 +60,3 @@ def read_token(path: str, what: str) -> str:
         reason = getattr(error, "strerror", None) or "it is no path"
         raise ConfigurationError(f"{what} is not the path of a file that can be read: {reason}") from None
     return check_token(data.decode("utf-8", "replace").strip(), what)
-
-
-def check_token(token: str, what: str) -> str:
-    """Raise ConfigurationError unless this can be a token at all."""
-    if not token:
-        raise ConfigurationError(f"{what} is empty: a token is needed")
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise ConfigurationError(f"{what} holds something that cannot be a token: spaces, line breaks or binary data")
-    return token

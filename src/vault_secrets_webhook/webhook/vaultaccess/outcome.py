@@ -18,6 +18,7 @@ from vault_secrets_webhook.inject.resolve import Plan
 from vault_secrets_webhook.vault import api
 from vault_secrets_webhook.vault.client import DENIED, is_passing
 from vault_secrets_webhook.vault.diagnosis import is_policy_denial
+from vault_secrets_webhook.webhook.message import escape
 
 from .errors import AccessFailed
 
@@ -53,7 +54,7 @@ def check_outage(fetched: Fetched) -> None:
     """Raise AccessFailed when an answer could not be had, whatever it might have been."""
     failed = fetched.gave_up or next(filter(is_ours, list_errors(fetched)), None)
     if failed is not None:
-        raise AccessFailed(f"Vault cannot be used: {failed}")
+        raise AccessFailed(f"Vault cannot be used: {escape(str(failed))}")
 
 
 def is_ours(error: Error) -> bool:

@@ -22,9 +22,10 @@ from vault_secrets_webhook.vault.settings import TransitSettings, VaultSettings
 from vault_secrets_webhook.webhook.deadline import give_seconds, remaining_seconds
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.tokens import request_token
+from vault_secrets_webhook.webhook.message import escape
+from vault_secrets_webhook.wire.clock import SystemClock
 
 from .access import describe_access, find_scheme
-from .clock import SystemClock
 from .errors import AccessFailed
 from .identity import find_token, read_jwt
 from .outcome import check_outage, check_size, find_denied, is_token_dead, list_faults
@@ -169,7 +170,7 @@ class VaultReader:
         connection = access.connection
         settings = VaultSettings(connection.environ(self.process), connection.prefix)
         transport = self.transports.get(connection, settings)
-        client = Client(settings, Timed(transport, end, self.observer), SystemClock(), token)
+        client = Client(settings, Timed(transport, end, self.observer, connection.provider()), SystemClock(), token)
         client.timeout = max(0.0, min(settings.timeout, end - monotonic()))
         return client
 
@@ -212,9 +213,9 @@ class VaultReader:
         except RequestRejected as error:
             if is_passing(error.status):
                 raise
-            raise Refused(str(error), code=403 if error.status == DENIED else 422) from None
+            raise Refused(escape(str(error)), code=403 if error.status == DENIED else 422) from None
         finally:
-            self.observer.note_login(is_successful=is_successful)
+            self.observer.note_login(access.connection.provider(), is_successful=is_successful)
         return auth
 
     def log_in_now(self, access: Access, jwt: str, end: float) -> Auth:

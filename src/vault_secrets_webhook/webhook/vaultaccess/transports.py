@@ -29,24 +29,24 @@ NO_ANSWER = "no answer"
 
 
 class Observer(Protocol):
-    """Whoever counts what is asked of Vault. Called from worker threads."""
+    """Whoever counts what is asked of a provider, `vault` or `bao`. Called from worker threads."""
 
-    def begin_request(self) -> None:
+    def begin_request(self, provider: str) -> None:
         """Note that a request is on its way."""
 
-    def end_request(self, method: str, code: str, seconds: float, sent_bytes: int) -> None:
+    def end_request(self, provider: str, method: str, code: str, seconds: float, sent_bytes: int) -> None:
         """Note how a request ended: the status of its answer, or `no answer`."""
 
-    def note_login(self, *, is_successful: bool) -> None:
+    def note_login(self, provider: str, *, is_successful: bool) -> None:
         """Note an attempt to log in."""
 
 
 class Silent:
     """An `Observer` that counts nothing."""
 
-    def begin_request(self) -> None: ...
-    def end_request(self, method: str, code: str, seconds: float, sent_bytes: int) -> None: ...
-    def note_login(self, *, is_successful: bool) -> None: ...
+    def begin_request(self, provider: str) -> None: ...
+    def end_request(self, provider: str, method: str, code: str, seconds: float, sent_bytes: int) -> None: ...
+    def note_login(self, provider: str, *, is_successful: bool) -> None: ...
 
 
 class Kept(NamedTuple):
@@ -91,21 +91,23 @@ class Transports:
 class Timed:
     """Implements `wire.transport.Transport`: no request lasts longer than until `end` (of `time.monotonic`)."""
 
-    def __init__(self, transport: Transport, end: float, observer: Observer) -> None:
+    def __init__(self, transport: Transport, end: float, observer: Observer, provider: str) -> None:
         self.transport = transport
         self.end = end
         self.observer = observer
+        self.provider = provider
 
     def send(self, request: Request, timeout: float) -> Response:
         """Send a request. Raises Unreachable and ConfigurationError."""
         start = monotonic()
         if start >= self.end:
             raise Unreachable("the time that the review has is over", may_pass=False)
-        self.observer.begin_request()
+        self.observer.begin_request(self.provider)
         code = NO_ANSWER
         try:
             response = self.transport.send(request, min(timeout, self.end - start))
             code = str(response.status)
         finally:
-            self.observer.end_request(request.method, code, monotonic() - start, len(request.body))
+            seconds = monotonic() - start
+            self.observer.end_request(self.provider, request.method, code, seconds, len(request.body))
         return response

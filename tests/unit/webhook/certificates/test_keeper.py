@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.handshake import find_served
 from tests.fakes.objects import CONFIGURATION, SERVICE, STRANGER, FakeObjects
-from tests.unit.webhook.certificates.handshake import find_served
 from tests.unit.webhook.certificates.test_storage import make_stranger
 from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.textlog import Log
@@ -54,6 +55,13 @@ class Process:
             self.moment += wait
             pause = await self.keeper.take_turn()
         return pause
+
+    def go_at_once(self) -> None:
+        """Do a round in the middle of that of another process."""
+        under_way = self.keeper.take_turn()
+        with contextlib.suppress(StopIteration):
+            while True:
+                under_way.send(None)
 
     def served(self) -> bytes:
         assert self.certificate.serving is not None
@@ -182,12 +190,7 @@ async def test_the_faster_one_wins() -> None:
     def let_other_in(call: Call) -> None:
         if call.method == "POST":
             objects.fail = lambda _: None
-            other = two.keeper.take_turn()
-            try:
-                while True:
-                    other.send(None)
-            except StopIteration:
-                pass
+            two.go_at_once()
 
     objects.fail = let_other_in
     pause = await one.go()
@@ -196,6 +199,27 @@ async def test_the_faster_one_wins() -> None:
     await two.go()
     assert one.served() == two.served() == objects.entries()["tls.crt"]
     assert one.metric("reload_failures_total") == 0
+
+
+@in_loop
+async def test_announced_and_lost_while_another_one_begins() -> None:
+    """Who finds no Secret, or a damaged one, looks at the bundle again: it may have changed since the first look."""
+    objects = FakeObjects()
+    one, two = Process(objects), Process(objects)
+
+    def let_other_in(call: Call) -> None:
+        if "secrets" in call.path:
+            objects.fail = lambda _: None
+            two.go_at_once()
+            two.go_at_once()
+            objects.set_entries(tls_key=b"nonsense")
+
+    objects.fail = let_other_in
+    await one.go()
+    trusted = read_bundle(objects.bundles()[0])
+    assert two.certificate.serving is not None
+    assert two.certificate.serving.issuer in trusted
+    assert len(trusted) == 2
 
 
 LOSSES: list[tuple[str, Callable[[FakeObjects], None]]] = [

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.unit.webhook.certificates.handshake import find_served
+from tests.fakes.handshake import find_served
 from vault_secrets_webhook.webhook.certificate import make_context
 from vault_secrets_webhook.webhook.certificates.mint import CertificateMint
 from vault_secrets_webhook.webhook.certificates.serving import load_chain

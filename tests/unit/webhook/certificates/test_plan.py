@@ -72,6 +72,8 @@ CASES: list[tuple[str, State, Trust, int, str, str]] = [
     ("nothing served, one trusted", State((B, A), None), trust(present=("a",)), 250, "b+ a+", "a 250"),
     ("nothing served, none trusted", State((B, A), None), trust(), 250, "b+ a", "b 250"),
     ("signed by a stranger", State((A,), serving("x", 0)), trust("a"), 30, "a+", "a 30"),
+    ("signed where the clock is ahead", State((A,), serving("a", 31)), trust("a"), 30, "a+", "a 30"),
+    ("made where the clock is ahead", State((B, A), serving("b", 240)), trust("a", "b"), 30, "new+ b+ a+", "a 30"),
     ("asleep for years", State((B, A), serving("a", 200)), trust("a", "b"), 9999, "new+", "new 9999"),
 ]
 
@@ -140,6 +142,7 @@ SERVING_CASES: list[tuple[str, State, Serving | None, Trust, int, bool]] = [
     ("a start while another one may serve", ROTATED, None, trust(present=("a", "b")), 243, False),
     ("a start that found it", ROTATED, None, trust(present=("a", "b"), found=("a", "b")), 243, True),
     ("found, and gone again", ROTATED, None, trust(present=("a",), found=("a", "b")), 243, False),
+    ("made where the clock is ahead", State((A,), serving("a", 210)), FROM_A, trust("a"), 209, False),
     ("the bundle cannot be seen", ROTATED, None, UNKNOWN, 243, True),
     ("not either, and there is one", ROTATED, FROM_A, UNKNOWN, 243, False),
     ("not either, and it has expired", ROTATED, FROM_A, UNKNOWN, 290, True),

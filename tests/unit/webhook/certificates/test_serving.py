@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.webhook.certificates.handshake import find_served
+from tests.fakes.handshake import find_served
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.certificates.mint import CertificateMint
 from vault_secrets_webhook.webhook.certificates.serving import OwnCertificate
