@@ -138,9 +138,12 @@ def json_value(value: Value) -> str:
 
 
 def quote_text(text: str) -> str:
-    if text and text.isprintable() and " " not in text and "=" not in text and '"' not in text and "\\" not in text:
+    if not text.isprintable():
+        return '"' + "".join(escape_go(char) for char in text) + '"'
+    if text and " " not in text and "=" not in text and '"' not in text and "\\" not in text:
         return text
-    return '"' + "".join(escape_go(char) for char in text) + '"'
+    # Each message has a space: looking at its characters one by one was a fifth of what a line costs.
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def escape_go(char: str) -> str:

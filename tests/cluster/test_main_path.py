@@ -158,7 +158,6 @@ REFUSALS = [
     ),
     pytest.param({"A": "vault:a#b"}, {"token_auth_mount": "a:b"}, 422, ["token-auth-mount"], id="volume of a token"),
     pytest.param({"A": "vault:a#b"}, {"vault_addr": "http://10.0.0.1"}, 403, ["vault-addr"], id="address"),
-    pytest.param({"A": "vault:a#b"}, {"vault_skip_verify": "true"}, 403, ["vault-skip-verify"], id="skip verify"),
 ]
 
 

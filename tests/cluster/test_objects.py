@@ -268,6 +268,7 @@ def test_no_value_gets_into_logs_metrics_and_messages(site: Site, canary: str) -
     metrics = site.webhook.get("/metrics")
     assert canary not in metrics
     assert 'vault_client_requests_total{code="200",method="get"}' in metrics
+    assert 'secrets_webhook_provider_requests_total{code="200",method="get",provider="vault"}' in metrics
 
 
 def test_a_dead_token_leads_to_another_login(site: Site) -> None:

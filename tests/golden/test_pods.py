@@ -67,6 +67,7 @@ def run_case(case: Path) -> dict[str, Any]:
     except Refused as refusal:
         return {"refused": {"code": refusal.code, "reason": refusal.reason, "message": str(refusal)}}
     answer: dict[str, Any] = msgspec.to_builtins(mutation)
+    del answer["name"]  # which is that of the pod beside it
     if not answer["unread"]:
         del answer["unread"]
     if cluster.written:

@@ -58,14 +58,14 @@ class Replica:
         self.keeper = Keeper(world.objects.client(), WISH, self.certificate, METRICS, QUIET)
         self.keeper.clock = self.keeper.monotonic = lambda: world.now
         self.round: Coroutine[None, None, float] | None = None
-        self.next_round = self.looked_at = world.now
+        self.next_round = self.looked_at = self.began = world.now
 
     def go_on(self, now: float) -> None:
         """Go on to the next request, or begin a round when it is time."""
         if self.round is None:
             if now < self.next_round:
                 return
-            self.round = self.keeper.take_turn()
+            self.round, self.began = self.keeper.take_turn(), now
         try:
             self.round.send(None)
         except StopIteration as end:
@@ -81,14 +81,17 @@ class World:
         self.replicas = [Replica(self) for _ in range(REPLICAS)]
         self.bundles: list[tuple[float, frozenset[str]]] = []
         self.authorities: set[str] = set()
-        self.next_event = self.now
+        self.next_event = self.stored_since = self.now
 
     def take(self, turn: Turn) -> None:
         self.now += STEP
         if turn.event and self.now >= self.next_event:
             getattr(self, f"make_{turn.event}")(turn.replica)
             self.next_event = self.now + (0.0 if turn.event == "restart" else RESPITE)
+        was_stored = self.objects.secret is not None
         self.replicas[turn.replica].go_on(self.now)
+        if self.objects.secret is not None and not was_stored:
+            self.stored_since = self.now
         self.note_bundle()
 
     def make_restart(self, replica: int) -> None:
@@ -97,7 +100,13 @@ class World:
         self.replicas[replica] = Replica(self)
 
     def make_loss(self, _: int) -> None:
-        self.objects.secret = None
+        """Delete the Secret, unless somebody is still about to create it who has not seen that it is there.
+
+        He would do so at once, with an authority that knows nothing of the one in between. A request ends after seconds,
+        so this is about who deletes the Secret just when it was made; here a replica may be kept waiting for minutes.
+        """
+        if all(one.round is None or one.began >= self.stored_since for one in self.replicas):
+            self.objects.secret = None
 
     def make_damage(self, _: int) -> None:
         if self.objects.secret is not None:

@@ -111,7 +111,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     `reason` is a word for a metric, `refusal` the message of a refused object ("" when it was allowed), without the
     text of references: what only looks like one may be a password, and more people read logs. `unread` are
-    the objects that a pod can do without and that could not be read.
+    the objects that a pod can do without and that could not be read. `name` is the object's, if the mutation read it.
     """
 
     body: bytes
@@ -121,6 +121,7 @@ class Verdict(msgspec.Struct, frozen=True):
     warnings: int = 0
     refusal: str = ""
     unread: list[str] = []
+    name: str = ""
 
 
 _decode = msgspec.json.Decoder(AdmissionReview).decode
@@ -224,6 +225,7 @@ def apply(review: Review, mutation: Mutation) -> Verdict:
         injected=mutation.injected,
         warnings=len(warnings),
         unread=mutation.unread,
+        name=mutation.name,
     )
 
 

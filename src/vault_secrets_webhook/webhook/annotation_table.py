@@ -63,7 +63,8 @@ class Annotation(NamedTuple):
     `field` of Options is empty where nothing depends on the value. `new` and `new_variable` are the names in the second
     family where they differ from the first's, with provider `vault`; those for `bao` are made from them. `new_default`
     and `bao_default` are the defaults there where they differ. Of two rows with one field, both given, `is_older` wins.
-    `provider` is the only one that has the row.
+    The variable of Vault is that of OpenBao, too, where `is_shared`: or objects could leave the ServiceAccount that the
+    operator wants for all by choosing the other provider. `provider` is the only one that has the row.
     """
 
     suffix: str
@@ -77,6 +78,7 @@ class Annotation(NamedTuple):
     new_default: str = ""
     bao_default: str = ""
     is_older: bool = False
+    is_shared: bool = False
     provider: str = ""
 
 
@@ -97,7 +99,7 @@ TABLE = (
     Annotation("vault-role", "VAULT_ROLE", "", parse_role, "vault_role", "role to log in with, or a Go template of it; by default the name of the pod's ServiceAccount, and `default` for other objects"),
     Annotation("vault-path", "VAULT_PATH", "kubernetes", parse_text, "vault_path", "mount of the auth method"),
     Annotation("vault-auth-method", "VAULT_AUTH_METHOD", "jwt", parse_auth_method, "vault_auth_method", "auth method: kubernetes or jwt"),
-    Annotation("vault-serviceaccount", "VAULT_SERVICEACCOUNT", "", parse_text, "vault_serviceaccount", "ServiceAccount of the object's namespace to log in as for Secrets, ConfigMaps and custom resources; of a pod, only templates of the role see it"),
+    Annotation("vault-serviceaccount", "VAULT_SERVICEACCOUNT", "", parse_text, "vault_serviceaccount", "ServiceAccount of the object's namespace to log in as for Secrets, ConfigMaps and custom resources; of a pod, only templates of the role see it; VAULT_SERVICEACCOUNT holds for OpenBao, too, unless BAO_SERVICEACCOUNT is set", is_shared=True),
     Annotation("vault-skip-verify", "VAULT_SKIP_VERIFY", "false", parse_bool, "vault_skip_verify", "leave the server's certificate unchecked; annotations need VAULT_ALLOW_OBJECT_SKIP_VERIFY"),
     Annotation("vault-tls-secret", "VAULT_TLS_SECRET", "", parse_object_name, "vault_tls_secret", "Secret whose key ca.crt holds the authorities that the server's certificate is checked with: of the pod's namespace, and of the webhook's for other objects"),
     Annotation("vault-client-timeout", "VAULT_CLIENT_TIMEOUT", "10s", parse_duration, "vault_client_timeout", "time limit of requests to the server"),
@@ -191,6 +193,8 @@ def name_setting(row: Annotation, provider: str) -> Setting:
         if variable.startswith("VAULT_"):
             variable, is_mapped = swap_start(variable, "VAULT_", "BAO_"), False
     variables = (row.variable, variable) if is_mapped and variable != row.variable else (variable,)
+    if row.is_shared and row.variable not in variables:
+        variables = (*variables, row.variable)
     # Our own mark has one name in both families.
     has_key = row.suffix != MARK and row.provider in {"", provider}
     return Setting(row, NEW_PREFIX + suffix if has_key else "", tuple(filter(None, variables)), default)

@@ -13,10 +13,10 @@ import msgspec
 
 from vault_secrets_webhook.errors import ConfigurationError, Refused
 
-from .annotation_table import FAMILIES, MARK, NEW_PREFIX, PREFIX, TABLE, Annotation
+from .annotation_table import FAMILIES, MARK, NEW_PREFIX, PREFIX, TABLE, Annotation, swap_start
 from .message import show
 from .options import Options
-from .policy import CHECKS, ROLE
+from .policy import CHECKS, ROLE, SKIP_VERIFY
 from .refusals import Refusals
 from .role import find_role
 from .values import parse_provider
@@ -37,6 +37,10 @@ SKIP, CHANGE = "skip", "true"
 # Written by us: the names of the containers whose command starts vault-env, in the order of the pod.
 INJECTED = PREFIX + MARK
 NO_PROVIDER = f"annotations {NEW_PREFIX}... have no effect without {PROVIDER}: write vault, bao or aws there"
+# Manifests for Bank-Vaults' webhook have it without an effect, and go on working.
+STAYS_CHECKED = (
+    "the certificate is checked all the same, because the operator has not set VAULT_ALLOW_OBJECT_SKIP_VERIFY"
+)
 WANTS_MUTATION = frozenset(("", CHANGE))
 MOST_WARNINGS = 10
 LONGEST_KEY = 317  # a DNS subdomain, `/` and 63 characters: `validation.IsQualifiedName`
@@ -47,6 +51,9 @@ QUESTIONS = {
     for family in FAMILIES.values()
     for key, row in (*family.predecessors.items(), *family.keys.items())
 }
+
+# What one family calls a question, and what the other one does -> the question, for authors who mix them up.
+ROWS = {name: row for row in TABLE for name in (row.suffix, row.new) if name}
 
 
 class Defaults(NamedTuple):
@@ -129,7 +136,7 @@ def find_reason_to_skip(annotations: Mapping[str, str], *, opt_in: bool, needs_p
         return "skipped"
     if opt_in and CHANGE not in {wish, new_wish}:
         return "not-opted-in"
-    return "no-provider" if needs_provider and PROVIDER not in annotations else ""
+    return "no-provider" if needs_provider and not annotations.get(PROVIDER) else ""
 
 
 def merge_defaults(defaults: Mapping[str, str], annotations: Mapping[str, str]) -> Mapping[str, str]:
@@ -159,7 +166,7 @@ def read_annotations(
         provider = read_provider(annotations[PROVIDER], refusals) or provider
     policy = policies.of(provider, namespace)
     reading = Reading(defaults.of(provider), [], refusals, policy, namespace)
-    inherited = frozenset() if own is None else annotations.keys() - own.keys()
+    inherited = frozenset() if own is None or own is annotations else annotations.keys() - own.keys()
     if choices := choose(annotations, FAMILIES[provider], inherited, reading):
         changes = apply_policy(choices, reading)
         reading.options = msgspec.structs.replace(reading.options, **changes)
@@ -192,7 +199,8 @@ def choose(
             weight += row.is_older
             if row.field not in found or found[row.field][0] < weight:
                 found[row.field] = weight, choice
-    warn_of_unknown(unknown, family, reading.warnings)
+    if unknown:
+        warn_of_unknown(unknown, family, reading.warnings)
     return {field: choice for field, (_, choice) in found.items()}
 
 
@@ -217,6 +225,9 @@ def apply_policy(choices: dict[str, Choice], reading: Reading) -> dict[str, Any]
     """Give the values that the operator's policy lets annotations choose; the others go to the refusals."""
     changes: dict[str, Any] = {}
     for field, (key, value) in choices.items():
+        if field == SKIP_VERIFY and not reading.policy.lets_skip_verify(wanted=value):
+            reading.warnings.append(f"annotation {key}: {STAYS_CHECKED}")
+            continue
         check = CHECKS.get(field)
         if check is None:
             changes[field] = value
@@ -241,10 +252,18 @@ def describe_unknown(key: str, family: Family) -> str:
     """Say that an annotation has no effect, with the nearest name that would have one."""
     if key in QUESTIONS:
         return f"annotation {key} has no effect with provider {family.provider}"
-    # The key was not validated yet: a long one would cost the comparison dearly.
-    near = get_close_matches(key, family.keys, n=1) if len(key) <= LONGEST_KEY else []
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = f"; did you mean {near}?" if (near := find_near(key, family)) else ""
     return f"annotation {show(key)} is unknown and has no effect{meant}"
+
+
+def find_near(key: str, family: Family) -> str:
+    """Find what the author of an unknown annotation may have meant; empty when that is nothing."""
+    suffix = key.partition("/")[2]
+    row = ROWS.get(suffix) or ROWS.get(swap_start(suffix, "bao-", "vault-"))
+    renamed = [one for one in family.keys if family.keys[one] is row]
+    # The key was not validated yet: a long one would cost the comparison dearly.
+    near = renamed or (get_close_matches(key, family.keys, n=1) if len(key) <= LONGEST_KEY else [])
+    return near[0] if near else ""
 
 
 def list_variables() -> dict[str, tuple[str, str]]:

@@ -1,7 +1,9 @@
 """What the webhook tells Prometheus about its own requests: to Vault, to the Kubernetes API and to image registries.
 
-The names `vault_client_*` and their labels are those of Bank-Vaults' webhook
-(github.com/bank-vaults/vault-secrets-webhook, pkg/webhook/client_metrics.go), with buckets that fit what is measured.
+The names `vault_client_*` and their labels are those of Bank-Vaults' first webhook
+(github.com/bank-vaults/vault-secrets-webhook, pkg/webhook/client_metrics.go), `secrets_webhook_provider_*` those of its
+second one (github.com/bank-vaults/secrets-webhook, pkg/provider/common/metrics.go), with buckets that fit what is
+measured. Every request counts in both, whatever the object asked for, so that dashboards for either go on working.
 """
 
 from __future__ import annotations
@@ -19,7 +21,32 @@ CODES = frozenset(map(str, (
     500, 501, 502, 503, 504,
 )))  # fmt: skip
 SIZES = (64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0)
-FAILED = "failed"
+# Why a request or a login failed, for the label `reason`: what is known of it is in the log.
+FAILED, UNKNOWN = "failed", "unknown"
+
+
+class ProviderMetrics:
+    """What the second webhook counts, by provider."""
+
+    def __init__(self, make: Instruments) -> None:
+        prefix, by = "secrets_webhook_provider_", ("provider",)
+        self.seconds = make.histogram(prefix + "request_duration_seconds", "The duration of requests to providers.", by)
+        self.bytes = make.histogram(
+            prefix + "request_size_bytes", "The size of the bodies of requests to providers.", by, SIZES
+        )
+        self.under_way = make.gauge(
+            prefix + "in_flight_requests", "The number of requests to providers under way.", labels=by
+        )
+        self.requests = make.counter(
+            prefix + "requests_total", "Requests to providers that were answered.", (*by, "code", "method")
+        )
+        self.errors = make.counter(
+            prefix + "requests_errors_total", "Requests to providers that were not answered.", (*by, "reason")
+        )
+        self.logins = make.counter(prefix + "auth_attempts_total", "Attempts to log in to providers.", by)
+        self.login_errors = make.counter(
+            prefix + "auth_attempts_errors_total", "Attempts to log in to providers that failed.", (*by, "reason")
+        )
 
 
 class ClientMetrics:
@@ -45,6 +72,7 @@ class ClientMetrics:
         self.login_errors = make.counter(
             "vault_client_auth_attempts_errors_total", "Attempts to log in to Vault that failed.", ("reason",)
         )
+        self.providers = ProviderMetrics(make)
         self.kubernetes = make.histogram(
             "vault_secrets_webhook_kubernetes_request_duration_seconds",
             "The duration of requests to the Kubernetes API, by the status of the answer, or `unreachable`.",
@@ -56,25 +84,34 @@ class ClientMetrics:
             ("code",),
         )
 
-    def begin_request(self) -> None:
-        """Note that a request to Vault is on its way."""
+    def begin_request(self, provider: str) -> None:
+        """Note that a request to a provider is on its way."""
         self.vault_under_way.inc()
+        self.providers.under_way.labels(provider).inc()
 
-    def end_request(self, method: str, code: str, seconds: float, sent_bytes: int) -> None:
-        """Note how a request to Vault ended. `code` is the status of its answer, or words where there was none."""
+    def end_request(self, provider: str, method: str, code: str, seconds: float, sent_bytes: int) -> None:
+        """Note how a request ended. `code` is the status of its answer, or words where there was none."""
         self.vault_under_way.dec()
         self.vault_seconds.observe(seconds)
         self.vault_bytes.observe(sent_bytes)
+        self.providers.under_way.labels(provider).dec()
+        self.providers.seconds.labels(provider).observe(seconds)
+        self.providers.bytes.labels(provider).observe(sent_bytes)
         if code.isdigit():
-            self.vault_requests.labels(bound(code, CODES), bound(method, METHODS).lower()).inc()
+            code, method = bound(code, CODES), bound(method, METHODS).lower()
+            self.vault_requests.labels(code, method).inc()
+            self.providers.requests.labels(provider, code, method).inc()
         else:
             self.vault_errors.inc()
+            self.providers.errors.labels(provider, UNKNOWN).inc()
 
-    def note_login(self, *, is_successful: bool) -> None:
-        """Note an attempt to log in to Vault."""
+    def note_login(self, provider: str, *, is_successful: bool) -> None:
+        """Note an attempt to log in to a provider."""
         self.logins.inc()
+        self.providers.logins.labels(provider).inc()
         if not is_successful:
             self.login_errors.labels(FAILED).inc()
+            self.providers.login_errors.labels(provider, FAILED).inc()
 
     def observe_kubernetes(self, method: str, code: str, seconds: float) -> None:
         """Note a request to the Kubernetes API. `code` is the status of its answer, or a word where there was none."""

@@ -1,4 +1,4 @@
-"""Connections of the server, with what aiohttp lacks: a deadline for headers, and errors that echo nothing.
+"""Connections of the server, with what aiohttp lacks: deadlines for headers and for answers, errors that echo nothing.
 
 The time counts from the first byte of a header. A connection that sends nothing at all may stay as long as an idle
 one: Go's HTTP client, which is the API server's, opens connections ahead, and takes one that is closed before its
@@ -22,15 +22,20 @@ REQUEST_TIMEOUT = 408
 
 
 class Connection(web.RequestHandler):
-    """One connection; `header_since` is the loop's time when the header at hand began, 0.0 while there is none."""
+    """One connection.
 
-    __slots__ = ("clock", "header_since", "is_answering", "reject")
+    `header_since` is the loop's time when the header at hand began, `unread_since` that since when the peer does not take
+    all that was written; 0.0 for never.
+    """
+
+    __slots__ = ("clock", "header_since", "is_answering", "reject", "unread_since")
 
     def __init__(self, server: web.Server, reject: Reject, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self.reject = reject
         self.clock = loop.time
         self.header_since = 0.0
+        self.unread_since = 0.0
         self.is_answering = False
 
     def data_received(self, data: bytes) -> None:
@@ -64,6 +69,14 @@ class Connection(web.RequestHandler):
         """Tell whether a header began more than `limit` seconds ago and is not complete."""
         return self.header_since != 0.0 and now - self.header_since > limit
 
+    def is_unread(self, now: float, limit: float) -> bool:
+        """Tell whether an answer waits for its reader since more than `limit` seconds; to be asked again and again."""
+        if self.transport is None or not self.transport.get_write_buffer_size():
+            self.unread_since = 0.0
+            return False
+        self.unread_since = self.unread_since or now
+        return now - self.unread_since > limit
+
     def give_up(self) -> None:
         """Answer that the request took too long, and close."""
         if self.transport is not None:
@@ -88,12 +101,20 @@ def make_factory(server: web.Server, reject: Reject, **options: Any) -> Callable
     return lambda: Connection(server, reject, loop=loop, **options)
 
 
-async def close_late_connections(server: web.Server, limit: float, interval: float) -> None:
-    """Close the connections whose header is not complete after `limit` seconds, looking every `interval` seconds."""
+async def close_late_connections(server: web.Server, header: float, answer: float, interval: float) -> None:
+    """Close connections whose header is not complete, or whose answer is not taken, after so many seconds.
+
+    Looks every `interval` seconds. An answer that nobody reads would stay in memory as long as its reader likes. (Over
+    TLS the event loop takes it all at once, and gives up by itself some time after the connection was closed as idle.)
+    """
     clock = asyncio.get_running_loop().time
     while True:
         await asyncio.sleep(interval)
         now = clock()
         for connection in server.connections:
-            if isinstance(connection, Connection) and connection.is_late(now, limit):
+            if not isinstance(connection, Connection):
+                continue
+            if connection.is_late(now, header):
                 connection.give_up()
+            elif connection.is_unread(now, answer) and connection.transport is not None:
+                connection.transport.abort()

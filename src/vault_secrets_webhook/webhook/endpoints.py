@@ -76,6 +76,7 @@ class Endpoints:
         self.at_rest = asyncio.Event()
         self.at_rest.set()
         self.rejections = Throttle(REJECTION_PAUSE)
+        self.rendering = asyncio.Lock()
 
     def main_table(self, *, with_metrics: bool) -> dict[str, dict[str, Answer]]:
         """List the paths of the port that reviews come to, and the methods of each."""
@@ -171,8 +172,10 @@ class Endpoints:
         return make_response(b"ok\n", TEXT)
 
     async def show_metrics(self, _: web.BaseRequest) -> web.Response:
-        """Give the metrics."""
-        return make_response(self.metrics.render(), METRICS_TEXT)
+        """Give the metrics. Writing those of a large cluster takes half a second, in which reviews must go on."""
+        async with self.rendering:
+            text = await asyncio.to_thread(self.metrics.render)
+        return make_response(text, METRICS_TEXT)
 
     def reject(self, status: int, error: BaseException | None) -> web.Response:
         """Answer what is not HTTP (400) or never becomes a request (408), and our own faults outside of any review."""

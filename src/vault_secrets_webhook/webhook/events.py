@@ -23,6 +23,7 @@ from .faults import log_fault
 from .kube.client import FORBIDDEN
 from .kube.errors import KubernetesError
 from .kube.events import LONGEST_NOTE, Subject, Written, count_event, create_event
+from .throttle import Throttle
 from .values import is_label
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ REFUSED = "SecretInjectionRefused"
 POD = "Pod"
 MOST_WAITING, MOST_REMEMBERED = 100, 1000
 # Seconds: between two writes about the same, between two writes at all, for which a namespace that is forbidden is left
-# alone, and to write what is waiting when the process ends.
-REPEAT_PAUSE, PAUSE, FORBIDDEN_PAUSE, LAST_SECONDS = 30.0, 0.05, 600.0, 2.0
+# alone, between two log lines about failures of one status, and to write what is waiting when the process ends.
+REPEAT_PAUSE, PAUSE, FORBIDDEN_PAUSE, COMPLAINT_PAUSE, LAST_SECONDS = 30.0, 0.05, 600.0, 10.0, 2.0
 
 
 class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
@@ -92,6 +93,7 @@ class EventRecorder:
         self.waiting: asyncio.Queue[Happening] = asyncio.Queue(MOST_WAITING)
         self.known: OrderedDict[tuple[Subject, str], Happening] = OrderedDict()
         self.forbidden_until: OrderedDict[str, float] = OrderedDict()
+        self.complaints = Throttle(COMPLAINT_PAUSE, clock)
         self.has_complained = False
 
     def note_refusal(self, request: AdmissionRequest, refusal: str) -> None:
@@ -143,9 +145,10 @@ class EventRecorder:
         return "written"
 
     def explain(self, namespace: str, error: KubernetesError) -> None:
-        """Log why an Event could not be written; a permission that is missing once only."""
+        """Log why an Event could not be written; a permission that is missing once only, and nothing each time."""
         if error.status != FORBIDDEN:
-            self.log.warning("an Event could not be written", error=str(error))
+            if times := self.complaints.count(error.status or 0):
+                self.log.warning("an Event could not be written", error=str(error), times=times)
             return
         self.forbidden_until[namespace] = self.clock() + FORBIDDEN_PAUSE
         keep_to(self.forbidden_until, MOST_REMEMBERED)

@@ -1,13 +1,15 @@
 """Our own faults, told without the data that was at hand.
 
 The text of an exception may hold anything: a key of a dictionary, a value that could not be converted, a line of a
-request. So only its type and the places it went through are logged (CWE-209, CWE-532), also for what aiohttp and the
-event loop report.
+request. So only its type and the places it went through are logged (CWE-209, CWE-532), also for what libraries, the
+event loop and the interpreter report.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from pathlib import PurePath
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from vault_secrets_webhook.textlog import Log
 
 DEEPEST = 12
+CALLBACK = " callback"  # after it, event loops show the callback, with its arguments
 LIBRARY_LOGGER = "vault_secrets_webhook.libraries"
 
 
@@ -63,7 +66,7 @@ def watch_loop(loop: asyncio.AbstractEventLoop, log: Log) -> None:
 
     def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        message = str(context.get("message", ""))
+        message = "".join(str(context.get("message", "")).partition(CALLBACK)[:2])
         if isinstance(error, OSError):  # a peer that went away, or does not speak TLS
             log.debug("a connection failed", error=type(error).__qualname__, report=message)
         elif error is None:
@@ -72,3 +75,25 @@ def watch_loop(loop: asyncio.AbstractEventLoop, log: Log) -> None:
             log_fault(log, "the event loop reports", error, report=message)
 
     loop.set_exception_handler(report)
+
+
+def watch_process(log: Log) -> None:
+    """Have what nobody catches in this process logged in the same way, instead of on standard error with its text.
+
+    These are exceptions that end a thread or the process, those that nobody can be told of (`__del__`), and what
+    libraries log that were given no logger of ours.
+    """
+
+    def report_end(_: object, error: BaseException, __: object) -> None:
+        log_fault(log, "the process ends because of a fault", error)
+
+    def report_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            log_fault(log, "a thread ends because of a fault", args.exc_value)
+
+    def report_unraisable(args: sys.UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            log_fault(log, "the interpreter reports", args.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = report_end, report_thread, report_unraisable
+    logging.getLogger().addHandler(LibraryHandler(log))

@@ -60,10 +60,16 @@ class Instruments:
         self.rows.append(Row(name, "counter", tuple(labels), text))
         return Counter(name, text, labels, registry=self.registry)
 
-    def gauge(self, name: str, text: str, mode: Literal["livesum", "livemax", "livemin"] = "livesum") -> Gauge:
+    def gauge(
+        self,
+        name: str,
+        text: str,
+        mode: Literal["livesum", "livemax", "livemin"] = "livesum",
+        labels: Sequence[str] = (),
+    ) -> Gauge:
         """Make a gauge. `mode` is how the values of several processes are put together."""
-        self.rows.append(Row(name, "gauge", (), text))
-        return Gauge(name, text, registry=self.registry, multiprocess_mode=mode)
+        self.rows.append(Row(name, "gauge", tuple(labels), text))
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def histogram(
         self, name: str, text: str, labels: Sequence[str] = (), buckets: Sequence[float] = BUCKETS

@@ -36,12 +36,12 @@ class Fault(NamedTuple):
     failure: Failure
 
 
-def name_object(request: AdmissionRequest) -> dict[str, str]:
-    """Give the fields that say which object a line is about."""
+def name_object(request: AdmissionRequest, name: str = "") -> dict[str, str]:
+    """Give the fields that say which object a line is about. Without `name` it is looked for in the object."""
     return {
         "kind": cut(request.kind.kind, LONGEST_NAME),
         "namespace": cut(request.namespace, LONGEST_NAME),
-        "name": find_name(request),
+        "name": cut(request.name or name, LONGEST_NAME) or find_name(request),
         "operation": request.operation,
         "uid": cut(request.uid, LONGEST_NAME),
     }
@@ -53,7 +53,7 @@ def log_verdict(log: Log, noun: str, review: Review, verdict: Verdict, seconds: 
     if verdict.unread:
         log.warning(
             "optional objects could not be read: a reference in them is not seen",
-            **name_object(review.request),
+            **name_object(review.request, verdict.name),
             objects=cut_list(verdict.unread),
         )
     if log.threshold > (INFO if is_news else DEBUG):
@@ -61,7 +61,7 @@ def log_verdict(log: Log, noun: str, review: Review, verdict: Verdict, seconds: 
     write = log.info if is_news else log.debug
     write(
         f"{noun} refused" if verdict.refusal else f"{noun} mutated" if verdict.mutated else f"{noun} left as it is",
-        **name_object(review.request),
+        **name_object(review.request, verdict.name),
         changed=cut_list(verdict.injected) or None,
         reason=verdict.reason,
         error=verdict.refusal or None,

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .admission import AdmissionRequest, Verdict
 
 MOST_NAMESPACES, MOST_KINDS = 1000, 100
-# Of labels with the name of a namespace and a kind: each is some twenty numbers. Those of several workers are written
+# Of labels with the name of a namespace and a kind: each is some twenty numbers, 5 KiB of text at each look. Those of several workers are written
 # with their names into shared memory, 8 KiB for each combination; a container has 64 MiB of that.
-MOST_COMBINATIONS, MOST_SHARED_COMBINATIONS = 5000, 500
+MOST_COMBINATIONS, MOST_SHARED_COMBINATIONS = 2000, 500
 LONGEST_NAMESPACE = 63  # an RFC 1123 label
 LONGEST_KIND = 253 + 63 + 63  # group, version, kind
 REVIEW_LABELS = (

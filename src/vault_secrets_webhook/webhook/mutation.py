@@ -26,6 +26,7 @@ class Mutation(msgspec.Struct, frozen=True):
     `injected` are the names of what was changed in it: containers of a pod, keys of a Secret. `reason` is one of a few
     words, for metrics and logs: `injected`, `already-injected`, `no-references`, `unread`, `skipped`, `not-opted-in`,
     `no-provider`, `windows`, `helm`, `immutable`, `dry-run`.
+    `name` is what the object calls itself, where that was read anyway, so that a log line need not read it again.
     `unread` are the optional objects that could not be read, each with the reason, so that a container which takes its
     variables from them was left as it is.
     """
@@ -35,6 +36,7 @@ class Mutation(msgspec.Struct, frozen=True):
     injected: list[str]
     reason: str
     unread: list[str] = []
+    name: str = ""
 
 
 class Reviewer(NamedTuple):

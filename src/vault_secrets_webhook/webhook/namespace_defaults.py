@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vault_secrets_webhook.errors import ConfigurationError
 
 from .annotation_table import NEW_PREFIX, PREFIX
-from .annotations import QUESTIONS
+from .annotations import QUESTIONS, merge_defaults
 from .cache import Cache, Fresh
 from .kube.namespaces import read_namespace_annotations
 from .values import ANNOTATIONS_SOURCE, CONFIG_MAP_SOURCE, is_label
@@ -46,10 +46,10 @@ class NamespaceDefaults:
         return await self.cache.get(namespace, lambda: self.find(namespace))
 
     async def find(self, namespace: str) -> Fresh[Mapping[str, str]]:
-        """Ask all sources; the first one that says something wins."""
-        found: dict[str, str] = {}
-        for source in reversed(self.sources):
-            found.update(await self.read(source, namespace))
+        """Ask all sources; the first one that answers a question wins, by whichever of its names."""
+        found = NOTHING
+        for source in self.sources:
+            found = merge_defaults(await self.read(source, namespace), found)
         return Fresh(found, self.kept)
 
     async def read(self, source: str, namespace: str) -> Mapping[str, str]:

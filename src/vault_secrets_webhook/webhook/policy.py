@@ -1,15 +1,14 @@
 """What the operator lets an object choose: addresses, images, roles and the like, and whether certificates are checked.
 
-Addresses are refused unless allowed; the rest is allowed unless there is a list for it. An address is compared as a whole with the operator's own and with the allow-list: equal after
-scheme and host were put in lower case and slashes at the end dropped. On top of that, addresses that mean "this very
-machine" or "this cloud's metadata" are refused even when they are on the list, because a list is easily written for
-one place and used in another (CWE-918).
+Addresses are refused unless allowed; the rest is allowed unless there is a list for it. An address is compared as a
+whole with the operator's own and with the allow-list: equal after scheme and host were put in lower case and slashes at
+the end dropped. On top of that, addresses that mean "this very machine" or "this cloud's metadata" are refused even when
+they are on the list, because a list is easily written for one place and used in another (CWE-918).
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -32,6 +31,8 @@ ODD_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 # NAT64 (64:ff9b::/96 of RFC 6052, 64:ff9b:1::/48 of RFC 8215) and the deprecated ::/96 of RFC 4291 section 2.5.5.1.
 IPV4_IN_IPV6 = (b"\x00\x64\xff\x9b", bytes(12))
 HOST = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?\.?")
+
+NAMESPACE = "{namespace}"  # in a pattern
 
 
 class Restriction(NamedTuple):
@@ -101,17 +102,12 @@ class Policy(msgspec.Struct, frozen=True):
                 code=403,
             )
 
-    def check_skip_verify(self, annotation: str, *, wanted: bool) -> None:
-        """Raise Refused with code 403 when Vault's certificate must not be left unchecked as `wanted`.
+    def lets_skip_verify(self, *, wanted: bool) -> bool:
+        """Tell whether Vault's certificate may be left unchecked as `wanted`.
 
         Asking for the check, or for what the operator does anyway, is always allowed.
         """
-        if wanted and not self.allow_skip_verify and not self.skip_verify_default:
-            raise Refused(
-                f"annotation {annotation}: the operator does not allow objects to switch off the check of Vault's"
-                " certificate (VAULT_ALLOW_OBJECT_SKIP_VERIFY)",
-                code=403,
-            )
+        return not wanted or self.allow_skip_verify or self.skip_verify_default
 
     def check_registry_skip_verify(self, annotation: str, *, wanted: bool) -> None:
         """Raise Refused with code 403 when the certificates of registries must not be left unchecked as `wanted`."""
@@ -162,27 +158,34 @@ def check_text(field: str) -> Check:
     return check
 
 
+def check_account(policy: Policy, annotation: str, text: str, namespace: str) -> str:
+    """Check a ServiceAccount. Where the operator names one, an object cannot go back to the webhook's own identity."""
+    if not text and policy.own.get(ACCOUNT):
+        raise Refused(
+            f"annotation {annotation}: the operator has objects read with a ServiceAccount of their namespace, and not as"
+            " the webhook itself (VAULT_SERVICEACCOUNT): name one, or leave the annotation out",
+            code=403,
+        )
+    policy.check_choice(ACCOUNT, annotation, text, namespace)
+    return text
+
+
 def check_address(policy: Policy, annotation: str, text: str, _: str) -> str:
     return policy.check_address(annotation, text)
 
 
-def check_skip_verify(policy: Policy, annotation: str, wanted: bool, _: str) -> bool:  # noqa: FBT001 - a value, no switch
-    policy.check_skip_verify(annotation, wanted=wanted)
-    return wanted
-
-
-def check_registry_skip_verify(policy: Policy, annotation: str, wanted: bool, _: str) -> bool:  # noqa: FBT001 - as above
+def check_registry_skip_verify(policy: Policy, annotation: str, wanted: bool, _: str) -> bool:  # noqa: FBT001 - a value, no switch
     policy.check_registry_skip_verify(annotation, wanted=wanted)
     return wanted
 
 
-ROLE = "vault_role"
+ROLE, ACCOUNT, SKIP_VERIFY = "vault_role", "vault_serviceaccount", "vault_skip_verify"
 # Field of Options -> what gives the value that an annotation may have for it, and raises Refused otherwise.
 CHECKS: dict[str, Check] = {
     "vault_addr": check_address,
-    "vault_skip_verify": check_skip_verify,
     "registry_skip_verify": check_registry_skip_verify,
     **{field: check_text(field) for field in RESTRICTIONS},
+    ACCOUNT: check_account,
 }
 
 
@@ -192,13 +195,25 @@ def is_same(text: str, own: str) -> bool:
 
 
 def matches(pattern: str, text: str, namespace: str) -> bool:
-    """Tell whether a text is one that a pattern stands for."""
-    return compile_pattern(pattern.replace("{namespace}", namespace)).fullmatch(text) is not None
+    """Tell whether a text is one that a pattern stands for.
 
-
-@lru_cache(maxsize=1024)  # patterns are the operator's, and namespaces of a cluster not that many
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+    An object without a namespace has nothing that is some namespace's: `{namespace}*` would be everything for it. Each
+    part is looked for once, from left to right: an expression would try all ways to split a long text, which is a tenant's.
+    """
+    if NAMESPACE in pattern and not namespace:
+        return False
+    first, *others = (part.replace(NAMESPACE, namespace) for part in pattern.split("*"))
+    if not others:
+        return text == first
+    if not text.startswith(first):
+        return False
+    at, last = len(first), others.pop()
+    for part in others:
+        start = text.find(part, at)
+        if start < 0:
+            return False
+        at = start + len(part)
+    return len(text) - at >= len(last) and text.endswith(last)
 
 
 def parse_addresses(text: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
     addresses: [https://vault.example:8200]       # further addresses that annotations may choose
     images: ["registry.example/vault/*"]          # the only images, beside the operator's own
-    roles: ["{namespace}-*"]                      # {namespace} is the object's
+    roles: ["{namespace}", "{namespace}.*"]       # {namespace} is the object's, and no namespace has a dot in it
     authPaths: [kubernetes]
     vaultNamespaces: ["teams/{namespace}"]
     serviceAccounts: [vault]

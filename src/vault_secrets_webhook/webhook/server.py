@@ -26,7 +26,7 @@ from .certificates.wish import read_wish
 from .connection import Connection, close_late_connections, make_factory
 from .endpoints import Endpoints, Limits, make_server
 from .events import open_recorder
-from .faults import make_library_logger, watch_loop
+from .faults import make_library_logger, watch_loop, watch_process
 from .kube.objects import open_cluster
 from .kube.pod_cluster import open_pod_cluster
 from .listen import format_url
@@ -67,13 +67,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     handshake: float = 10.0
     header: float = 10.0
     body: float = 10.0
+    answer: float = 30.0
     linger: float = 5.0
     keep_alive: float = 120.0
     drain: float = 5.0
     finish: float = 15.0
     certificate_poll: float = 5.0
     certificate_wait: float = 5.0
-    header_poll: float = 1.0
+    poll: float = 1.0
 
 
 class Server:
@@ -164,7 +165,8 @@ class Server:
         else:
             accepting = await loop.create_server(factory, sock=listener)
         self.parts.append((accepting, server))
-        self.start(close_late_connections(server, self.timing.header, self.timing.header_poll))
+        timing = self.timing
+        self.start(close_late_connections(server, timing.header, timing.answer, timing.poll))
         return url
 
     def connections(self) -> list[Connection]:
@@ -234,6 +236,7 @@ async def serve(settings: Settings, timing: Timing | None = None) -> None:
     log = Log(settings.log_level, as_json=settings.json_log)
     if place is not None:
         log = log.bind(worker=place.number)
+    watch_process(log)
     watch_loop(asyncio.get_running_loop(), log)
     stop, hurry = watch_signals(place)
     async with open_server(settings, log, timing or Timing(drain=settings.shutdown_delay / SECOND)) as server:

@@ -125,13 +125,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Variable(NamedTuple):
-    """One row: the environment variable, the field of Settings, and how its text is read."""
+    """One row: the environment variable, the field of Settings, and how its text is read.
+
+    `older` is the name in Bank-Vaults' first webhook of what the second one calls `name`; both read it, and it wins.
+    """
 
     name: str
     field: str
     default: str
     parse: Callable[[str], Any]
     help: str
+    older: str = ""
 
 
 VARIABLES = (
@@ -161,11 +165,11 @@ VARIABLES = (
     Variable("VAULT_ENV_COPY", "vault_env_copy", "shell", parse_copying, "how copy-vault-env copies: shell (cp, from any image) or self (vault-env copies itself; needs the image of this project in VAULT_ENV_IMAGE)"),
     Variable("VAULT_ENV_VOLUME_MEDIUM", "vault_env_volume_medium", "Memory", parse_medium, "where the volume with vault-env or secret-init is kept: Memory, Disk, Image for the image itself as a volume, or Auto for Image where the cluster has image volumes (Kubernetes 1.35 or newer) and Memory where not; Image and Auto need the image of this project in VAULT_ENV_IMAGE"),
     Variable("VAULT_ENV_VOLUME_SIZE_LIMIT", "vault_env_volume_size_limit", "64Mi", parse_quantity, "size limit of the volume with vault-env or secret-init"),
-    Variable("SECRET_INIT_CPU_REQUEST", "secret_init_cpu_request", "100m", parse_quantity, "CPU request of copy-secret-init"),
-    Variable("SECRET_INIT_MEMORY_REQUEST", "secret_init_memory_request", "128Mi", parse_quantity, "memory request of copy-secret-init"),
-    Variable("SECRET_INIT_CPU_LIMIT", "secret_init_cpu_limit", "500m", parse_quantity, "CPU limit of copy-secret-init"),
-    Variable("SECRET_INIT_MEMORY_LIMIT", "secret_init_memory_limit", "256Mi", parse_quantity, "memory limit of copy-secret-init"),
-    Variable("SECRET_INIT_LOG_SERVER", "secret_init_log_server", "", parse_text, "syslog server that secret-init logs to"),
+    Variable("SECRET_INIT_CPU_REQUEST", "secret_init_cpu_request", "100m", parse_quantity, "CPU request of copy-secret-init; VAULT_ENV_CPU_REQUEST wins", older="VAULT_ENV_CPU_REQUEST"),
+    Variable("SECRET_INIT_MEMORY_REQUEST", "secret_init_memory_request", "128Mi", parse_quantity, "memory request of copy-secret-init; VAULT_ENV_MEMORY_REQUEST wins", older="VAULT_ENV_MEMORY_REQUEST"),
+    Variable("SECRET_INIT_CPU_LIMIT", "secret_init_cpu_limit", "500m", parse_quantity, "CPU limit of copy-secret-init; VAULT_ENV_CPU_LIMIT wins", older="VAULT_ENV_CPU_LIMIT"),
+    Variable("SECRET_INIT_MEMORY_LIMIT", "secret_init_memory_limit", "256Mi", parse_quantity, "memory limit of copy-secret-init; VAULT_ENV_MEMORY_LIMIT wins", older="VAULT_ENV_MEMORY_LIMIT"),
+    Variable("SECRET_INIT_LOG_SERVER", "secret_init_log_server", "", parse_text, "syslog server that secret-init logs to; VAULT_ENV_LOG_SERVER wins", older="VAULT_ENV_LOG_SERVER"),
     Variable("REFERENCE_CHECK", "reference_check", "enforce", parse_check_level, "what becomes of a pod with a reference that cannot be parsed: enforce (it is refused), warn (whoever creates it is told) or off"),
     Variable("PATH_CHECK", "path_check", "off", parse_check_level, "what becomes of a pod whose ServiceAccount cannot have what its references name, by what Vault tells without giving a value: enforce (it is refused), warn (whoever creates it is told) or off"),
     Variable("AGENT_SIDECAR", "agent_sidecar", "auto", parse_sidecar, "how agents and consul-template run beside an application: native (init containers that are restarted always), classic (one more container each), or auto for native where the cluster has it (Kubernetes 1.29 or newer)"),
@@ -197,11 +201,11 @@ ALL_VARIABLES = {
 
 
 def read_variable(variable: Variable, environ: Mapping[str, str]) -> Any:
-    text = environ.get(variable.name) or variable.default
+    name = variable.older if environ.get(variable.older) else variable.name
     try:
-        return variable.parse(text)
+        return variable.parse(environ.get(name) or variable.default)
     except ValueError as error:
-        raise ConfigurationError(f"{variable.name}: {error}") from None
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 def check_image(fields: Mapping[str, Any], environ: Mapping[str, str]) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 WORKER_VARIABLE = "VAULT_SECRETS_WEBHOOK_WORKER"
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it; also there with a read-only root
+FALLBACK = "/tmp"  # noqa: S108 - as above
+MEBIBYTE = 1024 * 1024
+SHARE = 5 * MEBIBYTE  # what the metrics of one worker take at most: `metrics.MOST_SHARED_COMBINATIONS`
 ENDING = (signal.SIGTERM, signal.SIGINT)
 AWAITED = frozenset((*ENDING, signal.SIGCHLD))
 WRONG_SETTING = 2
@@ -138,7 +141,11 @@ class Parent:
         place = ",".join(map(str, [worker.number, *descriptors]))
         environ = {**os.environ, WORKER_VARIABLE: place, FOLDER_VARIABLE: str(self.folder)}
         worker.started = monotonic()
-        worker.process = subprocess.Popen(self.command, env=environ, pass_fds=descriptors)  # noqa: S603 - ourselves
+        try:
+            worker.process = subprocess.Popen(self.command, env=environ, pass_fds=descriptors)  # noqa: S603 - ourselves
+        except OSError as error:  # no memory, or too many processes: the others go on meanwhile
+            pause, reason = worker.plan_restart(monotonic()), error.strerror or type(error).__name__
+            self.log.warning("a worker cannot be started yet", worker=worker.number, error=reason, pause=pause)
 
     def end(self, number: int) -> None:
         """Pass a signal on. Nobody must wait at a listener of ours when the workers have closed theirs."""
@@ -169,10 +176,16 @@ class Parent:
 
 
 @contextlib.contextmanager
-def metrics_folder() -> Iterator[Path]:
-    """Make a folder in memory for the metrics of all workers. Raises ConfigurationError."""
-    for place in (SHARED_MEMORY, None):
+def metrics_folder(count: int) -> Iterator[Path]:
+    """Make a folder in memory for the metrics of so many workers. Raises ConfigurationError.
+
+    Where memory is short, a worker is killed (SIGBUS) in the middle of a review, so the room is looked for beforehand.
+    """
+    needed = count * SHARE
+    for place in (SHARED_MEMORY, FALLBACK):
         try:
+            if find_room(place) < needed:
+                continue
             folder = Path(tempfile.mkdtemp(prefix="vault-secrets-webhook-", dir=place))
         except OSError:
             continue
@@ -182,8 +195,15 @@ def metrics_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         return
     raise ConfigurationError(
-        f"WORKERS: there is no place for the metrics of several processes: mount an emptyDir at {SHARED_MEMORY} or /tmp"
+        f"WORKERS: there is no place for the metrics of {count} processes: mount an emptyDir (medium: Memory) with room"
+        f" for {needed // MEBIBYTE} MiB at {SHARED_MEMORY} or {FALLBACK}"
     )
+
+
+def find_room(place: str) -> int:
+    """Tell how many bytes a folder has room for. Raises OSError."""
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize
 
 
 def run_workers(settings: Settings, log: Log) -> int:
@@ -192,7 +212,7 @@ def run_workers(settings: Settings, log: Log) -> int:
         "LISTEN_ADDRESS": settings.listen_address,
         "TELEMETRY_LISTEN_ADDRESS": settings.telemetry_listen_address,
     }
-    with metrics_folder() as folder, contextlib.ExitStack() as stack:
+    with metrics_folder(settings.workers) as folder, contextlib.ExitStack() as stack:
         listeners = [
             stack.enter_context(open_listener(name, address)) for name, address in addresses.items() if address
         ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 # Short where a test waits for the end, long where it must not be what ends the test.
-QUICK = Timing(drain=0.05, finish=5.0, linger=0.2, certificate_poll=0.02, header_poll=0.02)
+QUICK = Timing(drain=0.05, finish=5.0, linger=0.2, certificate_poll=0.02, poll=0.02)
 PATIENCE = 30.0
 JSON = {"Content-Type": "application/json"}
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -128,7 +128,6 @@ REFUSALS = [
     ("vault-agent-cpu", "much", "quantity", 422),
     ("vault-addr", "https://evil.example", "VAULT_ADDR_ALLOWLIST", 403),
     ("vault-addr", "", "URL", 403),
-    ("vault-skip-verify", "true", "VAULT_ALLOW_OBJECT_SKIP_VERIFY", 403),
 ]
 
 
@@ -166,9 +165,9 @@ def test_wrong_default_names_the_variable(variable: str, text: str) -> None:
 def test_all_that_is_wrong_is_told_in_order() -> None:
     given = {PREFIX + suffix: text for suffix, text, _, _ in REFUSALS[2:5]}
     with pytest.raises(Refused) as caught:
-        read({**given, PREFIX + "vault-addr": "https://evil.example", PREFIX + "vault-skip-verify": "true"})
+        read({**given, PREFIX + "vault-addr": "https://evil.example"})
     lines = str(caught.value).splitlines()
-    suffixes = ["run-as-user", "vault-client-timeout", "vault-addr", "vault-skip-verify"]
+    suffixes = ["run-as-user", "vault-client-timeout", "vault-addr"]
     assert [line.split()[1].rstrip(":") for line in lines] == [PREFIX + suffix for suffix in suffixes]
     assert (caught.value.code, caught.value.reason) == (403, "Forbidden")
 
@@ -213,6 +212,22 @@ def test_unknown_annotation_warns(suffix: str, nearest: str | None) -> None:
     assert "is unknown and has no effect" in warnings[0]
     assert len(warnings[0]) < 500
     assert (f"did you mean {PREFIX}{nearest}?" in warnings[0]) == (nearest is not None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "key", "meant"),
+    [
+        ("vault", NEW_PREFIX + "vault-env-daemon", NEW_PREFIX + "secret-init-daemon"),
+        ("vault", NEW_PREFIX + "vault-env-image", NEW_PREFIX + "secret-init-image"),
+        ("bao", NEW_PREFIX + "bao-env-daemon", NEW_PREFIX + "secret-init-daemon"),
+        ("bao", NEW_PREFIX + "bao-env-from-path", NEW_PREFIX + "bao-from-path"),
+        ("", PREFIX + "secret-init-image", PREFIX + "vault-env-image"),
+        ("", PREFIX + "vault-from-path", PREFIX + "vault-env-from-path"),
+    ],
+)
+def test_names_of_the_other_family_are_known(provider: str, key: str, meant: str) -> None:
+    _, warnings = read({key: "x", **({PROVIDER: provider} if provider else {})})
+    assert warnings == [f"annotation {key!r} is unknown and has no effect; did you mean {meant}?"]
 
 
 def test_a_very_long_name_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +442,7 @@ def test_annotations_of_another_provider_have_no_effect() -> None:
         ({NEW_MUTATE: "true"}, True, False, ""),
         ({}, False, True, "no-provider"),
         ({PROVIDER: "vault"}, False, True, ""),
+        ({PROVIDER: ""}, False, True, "no-provider"),
     ],
 )
 def test_reason_to_skip(given: dict[str, str], opt_in: bool, needs_provider: bool, expected: str) -> None:
@@ -459,6 +475,7 @@ LISTED = [
     ("IMAGE_ALLOWLIST", "vault-env-image", "shop-/a:b", "a:b"),
     ("IMAGE_ALLOWLIST", "vault-image", "shop-/a:b", "shop"),
     ("IMAGE_ALLOWLIST", "vault-ct-image", "shop-/a:b", "x/shop-/a:b"),
+    ("IMAGE_ALLOWLIST", "vault-ct-image", "shop-/a:b", "a{{b}}"),
 ]
 
 
@@ -491,8 +508,34 @@ def test_the_role_of_a_template_is_held_against_the_list(template: str, is_allow
         reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default")
 
 
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ""),
+        ({"VAULT_SERVICEACCOUNT": "default"}, "default"),
+        ({"VAULT_SERVICEACCOUNT": "default", "BAO_SERVICEACCOUNT": "bao"}, "bao"),
+    ],
+)
+def test_an_object_cannot_leave_the_account_of_the_operator_by_another_provider(
+    environ: dict[str, str], expected: str
+) -> None:
+    assert read({PROVIDER: "bao"}, **environ)[0].vault_serviceaccount == expected
+
+
+@pytest.mark.parametrize("listed", ["", "*", "app"])
+def test_an_object_cannot_take_the_webhooks_identity_where_the_operator_names_an_account(listed: str) -> None:
+    environ = {"VAULT_SERVICEACCOUNT": "default", "VAULT_SERVICEACCOUNT_ALLOWLIST": listed}
+    with pytest.raises(Refused, match=r"vault-serviceaccount: .* not as the webhook itself") as caught:
+        read({PREFIX + "vault-serviceaccount": ""}, **environ)
+    assert caught.value.code == 403
+    assert read({PREFIX + "vault-serviceaccount": "app"}, **environ)[0].vault_serviceaccount == "app"
+    assert read({PREFIX + "vault-serviceaccount": ""})[0].vault_serviceaccount == ""
+
+
 def test_the_role_of_the_operator_and_the_default_are_not() -> None:
     reading = read_all({}, VAULT_ROLE="{{ .name }}", VAULT_ROLE_ALLOWLIST="x")
+    assert reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default") == "pod"
+    reading = read_all({PREFIX + "vault-path": "k8s"}, VAULT_ROLE="{{ .name }}", VAULT_ROLE_ALLOWLIST="x")
     assert reading.find_role(Owner(NAMESPACE, "pod"), "jwt", "default") == "pod"
     assert read_all({}, VAULT_ROLE_ALLOWLIST="x").find_role(Owner(NAMESPACE, "pod"), "jwt", "account") == "account"
 
@@ -516,3 +559,14 @@ def test_a_default_of_the_namespace_is_named_as_one() -> None:
         f"annotation {PREFIX}run-as-user",
         f"annotation {PREFIX}vault-role (a default of the namespace)",
     ]
+
+
+@pytest.mark.parametrize(
+    "given", [{PREFIX + "vault-skip-verify": "true"}, {PROVIDER: "bao", NEW_PREFIX + "bao-skip-verify": "1"}]
+)
+def test_a_certificate_stays_checked_with_a_warning(given: dict[str, str]) -> None:
+    options, warnings = read(given)
+    assert not options.vault_skip_verify
+    (warning,) = warnings
+    assert warning.startswith(f"annotation {list(given)[-1]}: the certificate is checked all the same")
+    assert "VAULT_ALLOW_OBJECT_SKIP_VERIFY" in warning

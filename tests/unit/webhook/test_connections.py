@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,12 +27,15 @@ from tests.unit.webhook.serving import (
     until,
 )
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+from vault_secrets_webhook.webhook.mutation import Mutation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import aiohttp
+
     from vault_secrets_webhook.webhook.admission import AdmissionRequest
-    from vault_secrets_webhook.webhook.mutation import Mutation
     from vault_secrets_webhook.webhook.server import Server
 
 
@@ -51,6 +55,22 @@ async def test_a_body_that_is_announced_too_large_is_not_waited_for() -> None:
     async with serving(timing=timing) as (server, _), connected(server) as (reader, writer):
         writer.write(POST % (8 * 1024 * 1024 + 1))
         assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
+
+
+@in_loop
+async def test_an_answer_that_nobody_reads() -> None:
+    """It does not stay in memory for as long as the one who asked likes."""
+
+    async def write_much(_: bytes, __: AdmissionRequest) -> Mutation:
+        return Mutation([PatchOperation("add", "/x", "y" * 16_000_000)], [], ["app"], "injected")
+
+    review, timing = make_review(), msgspec.structs.replace(QUICK, answer=0.1)
+    async with serving(mutate=write_much, timing=timing) as (server, _), connected(server) as (reader, writer):
+        writer.write(POST % len(review) + review)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        await until(lambda: not server.connections())
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(16_000_000)
 
 
 EXPECTING = POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-Continue\r\n\r\n")
@@ -358,3 +378,28 @@ async def test_an_address_that_is_taken() -> None:
         with pytest.raises(ConfigurationError, match="TELEMETRY_LISTEN_ADDRESS: cannot listen on"):
             async with serving(TELEMETRY_LISTEN_ADDRESS=taken):
                 pass
+
+
+@in_loop
+async def test_writing_metrics_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on = threading.Event()
+    async with serving() as (server, session):
+        render = server.endpoints.metrics.render
+
+        def write_slowly() -> bytes:
+            assert going_on.wait(PATIENCE)
+            return render()
+
+        monkeypatch.setattr(server.endpoints.metrics, "render", write_slowly)
+        looking = asyncio.create_task(fetch_text(session, f"{server.url}/metrics"))
+        await until(lambda: server.endpoints.under_way == 1)
+        status, _, _ = await post(session, f"{server.url}/pods", make_review())
+        assert status == 200
+        assert not looking.done()
+        going_on.set()
+        assert "vault_secrets_webhook_reviews_total{" in await looking
+
+
+async def fetch_text(session: aiohttp.ClientSession, url: str) -> str:
+    async with session.get(url) as response:
+        return await response.text()

@@ -217,6 +217,28 @@ def test_failures(answer: Given, message: str, capfd: pytest.CaptureFixture[str]
 
 
 @in_loop
+async def test_failures_do_not_fill_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever creates pods chooses the owners in them, and with an owner that is none each Event is refused."""
+    async with recording(Given(422, b"{}")) as known:
+        for number in range(5):
+            known.note(str(number))
+        await known.wait_for(5)
+    assert known.outcomes == ["failed"] * 5
+    assert capfd.readouterr().err.count("could not be written") == 1
+
+
+@in_loop
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "MOST_REMEMBERED", 2)
+    async with recording(Given(403, b"{}")) as known:
+        for number in range(4):
+            known.note(namespace=f"shop-{number}")
+        await known.wait_for(4)
+        assert [subject.namespace for subject, _ in known.recorder.known] == ["shop-2", "shop-3"]
+        assert list(known.recorder.forbidden_until) == ["shop-2", "shop-3"]
+
+
+@in_loop
 async def test_too_many_are_dropped() -> None:
     async with recording(Given(201, b"{}")) as known:
         for number in range(MOST_WAITING + 5):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+import uvloop
 
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.faults import locate, log_fault, make_library_logger, watch_loop
@@ -63,6 +67,10 @@ CONTEXTS: list[tuple[str, dict[str, Any], str]] = [
     ("fault", {"message": "Task exception", "exception": ValueError("CANARY")}, "level=ERROR"),
     ("no exception", {"message": "Something"}, "level=WARN"),
 ]
+CALLBACK_CONTEXT: dict[str, Any] = {
+    "message": "Exception in callback f('CANARY') at x.py:1",
+    "exception": ValueError("CANARY"),
+}
 
 
 @pytest.mark.parametrize(("context", "level"), [row[1:] for row in CONTEXTS], ids=[row[0] for row in CONTEXTS])
@@ -77,3 +85,58 @@ def test_event_loop(context: dict[str, Any], level: str, capfd: pytest.CaptureFi
     assert level in line
     assert context["message"] in line
     assert "CANARY" not in line
+
+
+def test_callbacks_are_shown_without_their_arguments(capfd: pytest.CaptureFixture[str]) -> None:
+    """Both event loops write them with what they are called with."""
+
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        watch_loop(loop, Log("debug"))
+        loop.call_soon(functools.partial(fail_deeply, "CANARY", 0))
+        await asyncio.sleep(0)
+        loop.call_exception_handler(CALLBACK_CONTEXT)
+
+    for run in (asyncio.run, uvloop.run):
+        run(check())
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) == 2
+        assert all('report="Exception in callback"' in line for line in lines)
+        assert not any("CANARY" in line for line in lines)
+
+
+UNCAUGHT = """
+import logging, sys, threading
+from vault_secrets_webhook.textlog import Log
+from vault_secrets_webhook.webhook.faults import watch_process
+
+class Careless:
+    def __del__(self):
+        fail()
+
+def fail():
+    raise ValueError("CANARY")
+
+watch_process(Log())
+logging.getLogger("aiohttp.client").warning("it is %s", "CANARY")
+Careless()
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_what_nobody_catches() -> None:
+    ended = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, check=False, text=True, timeout=60)
+    assert ended.returncode == 1
+    lines = ended.stderr.splitlines()
+    expected = (
+        'report="it is %s"',
+        'msg="the interpreter reports" error=ValueError',
+        'msg="a thread ends because of a fault" error=ValueError',
+        'msg="the process ends because of a fault" error=ValueError',
+    )
+    assert len(lines) == len(expected)
+    assert all(part in line for part, line in zip(expected, lines, strict=True))
+    assert "CANARY" not in ended.stderr + ended.stdout

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.unit.webhook.serving import UID, in_loop, make_review, post, serving
+import pytest
+
+from tests.unit.webhook.serving import UID, in_loop, make_review, make_settings, post, serving
 from vault_secrets_webhook.errors import InvalidReference, Refused, Unreachable
+from vault_secrets_webhook.webhook.admission import decode_review
+from vault_secrets_webhook.webhook.journal import name_object
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
+from vault_secrets_webhook.webhook.mutate.pod import mutate_pod
 from vault_secrets_webhook.webhook.mutation import Mutation, Reviewer
 
 if TYPE_CHECKING:
-    import pytest
-
     from vault_secrets_webhook.webhook.admission import AdmissionRequest
 
 LONG = "x" * 100_000
@@ -42,6 +46,30 @@ async def test_mutated_is_logged_once(capfd: pytest.CaptureFixture[str]) -> None
     lines = [line for line in capfd.readouterr().err.splitlines() if "pod " in line]
     assert len(lines) == 1
     assert f'msg="pod mutated" {OBJECT} changed=app reason=injected' in lines[0]
+
+
+NAMES = [
+    ("of the request", {"name": "web-1"}, "web-2", "web-1"),
+    ("of the mutation", {}, "web-2", "web-2"),
+    ("too long in the mutation", {}, "x" * 254, "x" * 252 + "…"),
+    ("of the object, which the mutation has not read", {}, "", "web-"),
+]
+
+
+@pytest.mark.parametrize(("fields", "name", "expected"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES])
+def test_the_name_of_an_object(fields: dict[str, str], name: str, expected: str) -> None:
+    assert name_object(decode_review(make_review(**fields)).request, name)["name"] == expected
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"), [({"name": "web-1", "generateName": "web-"}, "web-1"), ({"generateName": "web-"}, "web-")]
+)
+@in_loop
+async def test_the_mutation_of_a_pod_tells_its_name(metadata: dict[str, str], expected: str) -> None:
+    env = [{"name": "A", "value": "vault:secret/data/a#b"}]
+    pod = {"metadata": metadata, "spec": {"containers": [{"name": "app", "command": ["/app"], "env": env}]}}
+    mutation = await mutate_pod(json.dumps(pod).encode(), "shop", make_settings(), NoCluster())
+    assert (mutation.reason, mutation.name) == ("injected", expected)
 
 
 @in_loop

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fakes.apiserver import HTML, Given, fake_api_server
 from tests.unit.webhook.serving import in_loop
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.deadline import set_deadline
 from vault_secrets_webhook.webhook.kube import client as client_module
 from vault_secrets_webhook.webhook.kube.client import JSON_PATCH, Answer, Call, Client, decode_answer, open_client
@@ -34,7 +35,7 @@ PERMISSION = "the verb update for secrets own in namespace shop"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 @contextlib.asynccontextmanager

@@ -11,8 +11,8 @@ import pytest
 
 from tests.fakes.apiserver import HTML, Asked, Given, fake_api_server
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.deadline import set_deadline
-from vault_secrets_webhook.webhook.kube import client as client_module
 from vault_secrets_webhook.webhook.kube.client import open_client
 from vault_secrets_webhook.webhook.kube.cluster import Cluster
 from vault_secrets_webhook.webhook.kube.config_maps import ensure_config_map
@@ -26,7 +26,7 @@ PATH = "/api/v1/namespaces/shop/configmaps"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 def ensure(*answers: Given) -> list[Asked]:

@@ -58,6 +58,25 @@ async def test_token_file_is_read_once_a_minute(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_a_token_file_that_is_away_for_a_while(tmp_path: Path) -> None:
+    """The token at hand is used on, and the file looked for each time."""
+    file, clock = tmp_path / "token", Clock()
+    credentials = TokenFile(str(file), clock)
+    with pytest.raises(KubernetesError, match="token"):
+        await credentials.access()
+    file.write_text("first")
+    await credentials.access()
+    file.unlink()
+    clock.now = 61.0
+    first = await credentials.access()
+    assert token_of(first) == "first"
+    with pytest.raises(KubernetesError, match="token"):
+        await credentials.renew(first)
+    file.write_text("second")
+    assert token_of(await credentials.access()) == "second"
+
+
+@in_loop
 async def test_token_file_is_read_again_when_it_was_refused(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a")

@@ -15,6 +15,7 @@ from tests.fakes.apiserver import HTML, Given, fake_api_server
 from tests.fakes.certificates import make_pair
 from tests.unit.webhook.serving import in_loop, make_settings
 from vault_secrets_webhook.textlog import Log
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.deadline import set_deadline
 from vault_secrets_webhook.webhook.kube import client as client_module
 from vault_secrets_webhook.webhook.kube.client import open_client
@@ -36,7 +37,7 @@ ANONYMOUS = FixedCredentials(Access({}))
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 def secret(**data: str) -> Given:

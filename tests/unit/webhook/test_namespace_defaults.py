@@ -59,6 +59,12 @@ def read(defaults: NamespaceDefaults, namespace: str = "shop") -> dict[str, str]
         ("configmap:absent", {"vault-role": "c"}, {}),
         ("annotations,configmap:vault", {"vault-role": "c"}, {PREFIX + "vault-role": "n"}),
         ("configmap:vault, annotations", {"vault-role": "c"}, {PREFIX + "vault-role": "c"}),
+        (
+            "annotations,configmap:vault",
+            {"bao-role": "c", "vault-path": "k"},
+            {PREFIX + "vault-role": "n", PREFIX + "vault-path": "k"},
+        ),
+        ("configmap:vault, annotations", {"bao-role": "c"}, {NEW_PREFIX + "bao-role": "c"}),
     ],
 )
 def test_sources(sources: str, config_map: dict[str, str], expected: dict[str, str]) -> None:

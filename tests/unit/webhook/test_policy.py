@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.policy import Policy, is_private_literal, normalize_address, parse_addresses
+from vault_secrets_webhook.webhook.policy import Policy, is_private_literal, matches, normalize_address, parse_addresses
 
 ANNOTATION = "vault.security.banzaicloud.io/vault-addr"
 OWN = "https://10.0.0.7:8200"
@@ -167,9 +171,59 @@ def test_normalize(text: str, expected: str) -> None:
 )
 def test_skip_verify(allowed: bool, default: bool, wanted: bool, is_refused: bool) -> None:
     policy = Policy(own_address=OWN, allow_skip_verify=allowed, skip_verify_default=default)
-    if not is_refused:
-        policy.check_skip_verify("a/b", wanted=wanted)
-        return
-    with pytest.raises(Refused, match=r"annotation a/b: .*VAULT_ALLOW_OBJECT_SKIP_VERIFY") as caught:
-        policy.check_skip_verify("a/b", wanted=wanted)
-    assert caught.value.code == 403
+    assert policy.lets_skip_verify(wanted=wanted) == (not is_refused)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://",
+        "https://-vault",
+        "https://vault:",
+        "ftp://vault",
+        "https://v\N{CYRILLIC SMALL LETTER A}ult",
+        "https://a|b",
+        "https://a/b c",
+        "https://a/b\\c",
+    ],
+)
+def test_what_is_no_address_is_not_normalized(text: str) -> None:
+    with pytest.raises(ValueError, match="an address must be"):
+        normalize_address(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "namespace", "expected"),
+    [
+        ("{namespace}*", "shop-app", "shop", True),
+        ("{namespace}*", "admin", "shop", False),
+        ("{namespace}*", "admin", "", False),
+        ("teams/{namespace}", "teams/", "", False),
+        ("*", "admin", "", True),
+        ("shop*", "Shop", "shop", False),
+        ("a.c", "abc", "shop", False),
+        ("a", "a\n", "shop", False),
+        ("a*", "a\nb", "shop", True),
+        ("a*a", "a", "shop", False),
+        ("a*a", "aa", "shop", True),
+        ("*b*b", "b", "shop", False),
+        ("*b*", "abc", "shop", True),
+        ("*{namespace}*x", "a-shop-x", "shop", True),
+        ("*-*-x", "-" * 200_000, "shop", False),  # no time for every way to split it
+    ],
+)
+def test_patterns(pattern: str, text: str, namespace: str, expected: bool) -> None:
+    assert matches(pattern, text, namespace) is expected
+
+
+def test_a_registry_may_always_be_checked() -> None:
+    policy = Policy(own_address=OWN, allow_registry_skip_verify=False)
+    policy.check_registry_skip_verify("a/b", wanted=False)
+    with pytest.raises(Refused, match="REGISTRY_ALLOW_OBJECT_SKIP_VERIFY"):
+        policy.check_registry_skip_verify("a/b", wanted=True)
+
+
+@given(st.text("ab*", max_size=6), st.text("ab", max_size=10))
+def test_patterns_mean_what_they_do_as_expressions(pattern: str, text: str) -> None:
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+    assert matches(pattern, text, "shop") is (re.fullmatch(expression, text) is not None)

@@ -110,3 +110,14 @@ def test_what_is_said_twice_is_a_mistake(write: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"^POLICY_FILE .*: No such file or directory$"):
         Settings.from_environment({"POLICY_FILE": str(tmp_path / "none")})
+
+
+def test_a_file_that_is_too_large_is_not_parsed(write: Path) -> None:
+    with pytest.raises(ConfigurationError, match="bytes are too many for a policy"):
+        read(write, "#" * (1024 * 1024 + 1))
+
+
+@pytest.mark.parametrize("variable", ["VAULT_ADDR", "BAO_ADDR"])
+def test_an_own_address_that_is_none_is_told_by_its_variable(variable: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{variable}: an address must be"):
+        Settings.from_environment({variable: "vault"})

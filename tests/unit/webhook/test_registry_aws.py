@@ -27,7 +27,7 @@ from tests.unit.webhook.clouds import (
 )
 from tests.unit.webhook.looking import FOUND
 from tests.unit.webhook.serving import in_loop
-from vault_secrets_webhook.webhook.kube import client as kube_client
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.registry.cloud.sigv4 import Keys, sign_request
 from vault_secrets_webhook.wire.message import Request
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture

@@ -35,9 +35,9 @@ from tests.unit.webhook.clouds import (
 from tests.unit.webhook.looking import FOUND, pull_secret
 from tests.unit.webhook.serving import in_loop, make_settings
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.cache import Fresh
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
-from vault_secrets_webhook.webhook.kube import client as kube_client
 from vault_secrets_webhook.webhook.registry.cloud import LONGEST_EXCHANGE, Clouds, open_clouds
 from vault_secrets_webhook.webhook.registry.cloud.aws import Aws
 from vault_secrets_webhook.webhook.registry.cloud.azure import Azure
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture

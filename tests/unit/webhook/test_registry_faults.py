@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from tests.fakes.registry import MANIFEST, FakeRegistry, Reply
-from tests.unit.webhook.looking import FOUND, looking
+from tests.unit.webhook.looking import FOUND, USERS, looking
 from tests.unit.webhook.serving import in_loop
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.deadline import give_seconds
-from vault_secrets_webhook.webhook.kube import client as kube_client
 from vault_secrets_webhook.webhook.lookup import ImageQuestion
 from vault_secrets_webhook.webhook.registry import transport
-from vault_secrets_webhook.webhook.registry.errors import RegistryError
+from vault_secrets_webhook.webhook.registry.attempt import MOST_CREDENTIALS, MOST_PULL_SECRETS
+from vault_secrets_webhook.webhook.registry.client import Wish
+from vault_secrets_webhook.webhook.registry.credentials import Credential
+from vault_secrets_webhook.webhook.registry.errors import Denied, RegistryError
+from vault_secrets_webhook.webhook.registry.reference import parse_reference
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 HTML = b"<!DOCTYPE html><html>canary"
@@ -192,3 +197,45 @@ async def test_a_name_that_is_none() -> None:
     async with looking() as setting:
         assert "lower case" in await setting.fail("team/App")
         assert setting.registry.asked == []
+
+
+@in_loop
+async def test_credentials_are_not_tried_without_end() -> None:
+    """Two in each Secret, all of which are for the image."""
+    async with looking(FakeRegistry("basic", USERS)) as setting:
+        address, names = setting.registry.address, tuple(f"wrong{number}" for number in range(MOST_PULL_SECRETS))
+        setting.cluster.secrets = {
+            name: {
+                ".dockerconfigjson": json.dumps(
+                    {"auths": {f"{address}{path}": {"username": name, "password": path} for path in ("", "/team")}}
+                ).encode()
+            }
+            for name in names
+        }
+        assert "without credentials: " in await setting.fail(secrets=names)
+        assert len({shown for *_, shown in setting.registry.asked if shown}) == MOST_CREDENTIALS
+
+
+@pytest.mark.parametrize(("plain", "verifies"), [((), False), (("registry.example",), True)], ids=["blind", "plain"])
+@in_loop
+async def test_a_bound_credential_is_shown_to_nobody_unknown(plain: tuple[str, ...], verifies: bool) -> None:
+    """Whoever asks for it: that no one does is up to others."""
+    credential = Credential("AWS", "AWS", "hunter2", is_bound=True)
+    async with looking(variables={"REGISTRY_PLAIN_HTTP": ",".join(plain)}) as setting:
+        wish = Wish(parse_reference("registry.example/team/app:1"), (), verifies)
+        with pytest.raises(Denied, match="over TLS only"):
+            await setting.images.sources.client.find_start(wish, credential)
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../../../admin", "../../../../admin", "admin", ""])
+@pytest.mark.parametrize("is_index", [False, True], ids=["config", "manifest"])
+@in_loop
+async def test_what_is_no_digest_is_not_asked_for(digest: str, is_index: bool) -> None:
+    """A registry chooses it, and with it the path of the next request."""
+    async with looking() as setting:
+        if is_index:
+            setting.registry.store_index({"digest": digest, "mediaType": MANIFEST}, tag="bad")
+        else:
+            setting.registry.store({"schemaVersion": 2, "config": {"digest": digest}}, MANIFEST, "bad")
+        assert "names a digest that is neither" in await setting.fail("team/app:bad")
+        assert setting.count() == 2

@@ -13,7 +13,7 @@ from tests.fakes.registry import CONFIG, INDEX, MANIFEST, FakeRegistry, Reply, s
 from tests.unit.webhook.looking import FOUND, PULL, START, USERS, looking, pull_secret
 from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.errors import ConfigurationError
-from vault_secrets_webhook.webhook.kube import client as kube_client
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
 from vault_secrets_webhook.webhook.registry import client
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"

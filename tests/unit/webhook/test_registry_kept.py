@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from yarl import URL
 
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.registry import FakeRegistry, Reply
 from tests.unit.webhook.looking import FOUND, PULL, USERS, looking, pull_secret
 from tests.unit.webhook.serving import in_loop
-from vault_secrets_webhook.webhook.kube import client as kube_client
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import ImageQuestion, ImageStart
+from vault_secrets_webhook.webhook.registry.access import Door
+from vault_secrets_webhook.webhook.registry.credentials import Credential
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 @in_loop
@@ -44,6 +48,38 @@ async def test_a_private_image_is_never_answered_from_the_cache_of_others(login:
         before = setting.count()
         assert await setting.find(name, PULL) == FOUND
         assert setting.count() == before
+
+
+@in_loop
+async def test_a_private_image_is_never_answered_from_another_repository() -> None:
+    """A registry may let the same user into the one and not into the other, and have the same image in both."""
+    async with looking(FakeRegistry("bearer", USERS)) as setting:
+        digest = setting.registry.tags["1"]
+        assert await setting.find(f"team/app@{digest}", PULL) == FOUND
+        setting.registry.intercept = lambda _, path: Reply(403) if "/secret/" in path else None
+        assert "Secret shop/pull: " in await setting.fail(f"secret/app@{digest}", PULL)
+
+
+OTHER_DOORS: list[tuple[str, dict[str, Any]]] = [
+    ("registry", {"origin": URL("https://other.example")}),
+    ("port", {"origin": URL("https://registry.example:5000")}),
+    ("without TLS", {"origin": URL("http://registry.example")}),
+    ("repository", {"repository": "team/other"}),
+    ("nobody", {"credential": None}),
+    ("password", {"credential": Credential("Secret shop/pull", "reader", "other")}),
+    ("verification", {"verifies": False}),
+    ("mirrored registry", {"namespace": "hub.example"}),
+]
+
+
+@pytest.mark.parametrize("fields", [row[1] for row in OTHER_DOORS], ids=[row[0] for row in OTHER_DOORS])
+def test_whatever_makes_a_difference_is_in_the_key(fields: dict[str, Any]) -> None:
+    credential = Credential("Secret shop/pull", "reader", "hunter2")
+    door = Door(URL("https://registry.example"), "team/app", credential, verifies=True)
+    assert door._replace(**fields).key() != door.key()
+    again = Credential("Secret shop/copy", "reader", "hunter2")
+    assert door._replace(credential=again).key() == door.key()
+    assert "hunter2" not in str(door.key())
 
 
 @in_loop

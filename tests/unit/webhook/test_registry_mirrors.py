@@ -11,8 +11,8 @@ from tests.fakes.registry import FakeRegistry, Reply, serve_registry
 from tests.unit.webhook.looking import FOUND, START, USERS, looking, pull_secret
 from tests.unit.webhook.serving import in_loop, make_settings
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.webhook import tries
 from vault_secrets_webhook.webhook.deadline import give_seconds
-from vault_secrets_webhook.webhook.kube import client as kube_client
 from vault_secrets_webhook.webhook.registry.options import list_places, parse_mirrors
 from vault_secrets_webhook.webhook.registry.reference import DEFAULT_DOMAIN, INDEX_DOMAIN, parse_reference
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_client, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(tries, "FIRST_PAUSE", 0.001)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,15 +18,21 @@ import pytest
 from tests.unit.webhook.serving import make_review
 from tests.unit.webhook.test_main import CLEAN, COMMAND, Webhook, fetch_status
 from vault_secrets_webhook.errors import ConfigurationError
+from vault_secrets_webhook.textlog import Log
+from vault_secrets_webhook.webhook import workers as workers_module
 from vault_secrets_webhook.webhook.workers import (
     FIRST_PAUSE,
     FOLDER_VARIABLE,
     LONGEST_PAUSE,
+    SHARE,
     STEADY,
     WORKER_VARIABLE,
+    Parent,
     Worker,
     WorkerPlace,
     find_place,
+    find_room,
+    metrics_folder,
 )
 
 if TYPE_CHECKING:
@@ -214,5 +221,84 @@ def test_metrics_in_shared_memory_are_bounded(tmp_path: Path) -> None:
         [sys.executable, "-c", SHARED], env=environ, capture_output=True, check=True, text=True, timeout=60
     )
     size, series = map(int, printed.stdout.split())
-    assert size < 8 * 1024 * 1024
+    assert size < SHARE
     assert 500 < series < 520
+
+
+def test_a_worker_that_cannot_be_started(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where memory or processes are short: the parent, and with it the other workers, go on."""
+    parent = Parent([str(tmp_path / "nowhere")], 1, [], tmp_path, Log())
+    [worker] = parent.workers
+    parent.start(worker)
+    assert worker.process is None
+    assert worker.due > 0
+    assert f'worker=0 error="No such file or directory" pause={FIRST_PAUSE}' in capfd.readouterr().err
+
+
+ROOMS: list[tuple[str, dict[str, int], str]] = [
+    ("in memory", {"a": 2 * SHARE, "b": 2 * SHARE}, "a"),
+    ("too little", {"a": 2 * SHARE - 1, "b": 2 * SHARE}, "b"),
+    ("no such folder", {"b": 2 * SHARE}, "b"),
+]
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Give what room there is, by the name of a folder, for a test to fill in."""
+    rooms: dict[str, int] = {}
+
+    def find_room(place: str) -> int:
+        if Path(place).name not in rooms:
+            raise FileNotFoundError
+        return rooms[Path(place).name]
+
+    for name, variable in (("a", "SHARED_MEMORY"), ("b", "FALLBACK")):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(workers_module, variable, str(tmp_path / name))
+    monkeypatch.setattr(workers_module, "find_room", find_room)
+    return rooms
+
+
+@pytest.mark.parametrize(("given", "expected"), [row[1:] for row in ROOMS], ids=[row[0] for row in ROOMS])
+def test_metrics_are_where_there_is_room(given: dict[str, int], expected: str, rooms: dict[str, int]) -> None:
+    """A worker that finds memory full is killed by a signal in the middle of a review."""
+    rooms.update(given)
+    with metrics_folder(2) as folder:
+        assert folder.parent.name == expected
+    assert not folder.exists()
+
+
+def test_no_room_for_metrics(rooms: dict[str, int]) -> None:
+    rooms.update(a=2 * SHARE - 1)
+    with (
+        pytest.raises(ConfigurationError, match=r"metrics of 2 processes: mount an emptyDir .* for 10 MiB"),
+        metrics_folder(2),
+    ):
+        pass
+
+
+def test_room(tmp_path: Path) -> None:
+    assert find_room(str(tmp_path)) > 0
+    with pytest.raises(OSError, match="nowhere"):
+        find_room(str(tmp_path / "nowhere"))
+
+
+def test_what_a_worker_that_ended_had_under_way_is_forgotten(tmp_path: Path) -> None:
+    parent = Parent([sys.executable, "-c", ""], 2, [], tmp_path, Log())
+    names = {f"{kind}_{number}.db" for kind in ("gauge_livesum", "gauge_livemin", "counter") for number in range(2)}
+    for name in names:
+        (tmp_path / name).touch()
+    first = parent.workers[0]
+    parent.start(first)
+    started = first.process
+    assert started is not None
+    started.wait()
+    parent.collect()
+    assert parent.workers[0].process is None
+    assert {file.name for file in tmp_path.iterdir()} == names - {"gauge_livesum_0.db", "gauge_livemin_0.db"}
+
+
+def test_nobody_waits_at_the_parents_listener(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Parent([], 0, [listener], tmp_path, Log()).end(signal.SIGTERM)
+        assert listener.fileno() == -1

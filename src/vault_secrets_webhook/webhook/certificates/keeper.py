@@ -2,7 +2,8 @@
 
 One round does all that can be done now, and each step is safe to repeat and safe to be interrupted at. The
 configuration is read before the Secret: whoever added an authority has stored it first, so a bundle that is newer than
-what we know of the Secret cannot be overwritten by us (its `resourceVersion` is not the one we read).
+what we know of the Secret cannot be overwritten by us (its `resourceVersion` is not the one we read). Where the Secret
+holds nothing, the configuration is read once more: what was announced is then all that is known.
 
 A loss of the Secret is taken for the wish for a new authority. The old ones stay trusted until they expire, those of
 the caBundle too, and so no review is lost.
@@ -136,6 +137,10 @@ class Keeper:
                 f"{self.wish.secret} is not the webhook's own: name another one in CERTIFICATE_SECRET, or delete it"
             )
         state, is_whole = self.read_state(stored, view)
+        if not is_whole:  # an authority may be trusted since then that the Secret has lost
+            view = await self.look_at_bundles()
+            trust = self.note_trust(view)
+            state, _ = self.read_state(stored, view)
         wanted = advance(state, trust, self.wish.names, self.clock(), self.mint)
         if wanted != state:
             try:

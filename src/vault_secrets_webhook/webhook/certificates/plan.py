@@ -49,12 +49,12 @@ def advance(state: State, trust: Trust, names: AbstractSet[str], now: float, min
     `names` are those that the serving certificate has to have.
     """
     authorities = [authority for authority in state.authorities if now < authority.end]
-    if not authorities or authorities[0].key is None or now >= authorities[0].renewal():
+    if not authorities or authorities[0].key is None or not authorities[0].begin <= now < authorities[0].renewal():
         authorities.insert(0, mint.make_authority(now))
     serving = state.serving
     if serving is not None and not is_usable(serving, authorities, now):
         serving = None
-    signer = choose_signer(authorities, serving, trust)
+    signer = choose_signer([one for one in authorities if one.begin <= now], serving, trust)
     if signer is not None and is_due(serving, signer, names, now):
         serving = mint.make_serving(signer, collect_names(serving, names, now), now)
     return State(trim(authorities, serving), serving)
@@ -63,7 +63,7 @@ def advance(state: State, trust: Trust, names: AbstractSet[str], now: float, min
 def may_serve(state: State, current: Serving | None, trust: Trust, now: float) -> bool:
     """Tell whether to serve what is stored, instead of what is served now (None for nothing)."""
     serving = state.serving
-    if serving is None or now >= serving.end:
+    if serving is None or not serving.begin <= now < serving.end:
         return False
     if serving.issuer in trust.settled or (current is not None and current.issuer == serving.issuer):
         return True
@@ -78,8 +78,8 @@ def may_serve(state: State, current: Serving | None, trust: Trust, now: float) -
 
 
 def is_usable(serving: Serving, authorities: Sequence[Authority], now: float) -> bool:
-    """Tell whether somebody may accept a certificate."""
-    return now < serving.end and any(authority.id == serving.issuer for authority in authorities)
+    """Tell whether somebody may accept a certificate. One that begins later is of a replica whose clock is ahead."""
+    return serving.begin <= now < serving.end and any(authority.id == serving.issuer for authority in authorities)
 
 
 def choose_signer(authorities: Sequence[Authority], serving: Serving | None, trust: Trust) -> Authority | None:

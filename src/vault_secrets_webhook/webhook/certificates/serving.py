@@ -7,12 +7,12 @@ not check it, and so they hear that the process lives and is not ready, instead 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import TYPE_CHECKING
 
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.certificate import describe, make_context
+from vault_secrets_webhook.webhook.nameless import nameless_file
 
 from .mint import CertificateMint
 
@@ -54,18 +54,9 @@ class OwnCertificate:
 
 
 def load_chain(context: ssl.SSLContext, serving: Serving) -> None:
-    """Load a certificate and its key into a context. Raises ConfigurationError.
-
-    The `ssl` module takes nothing but names of files. The key is not to be written to a disk, where it would outlive
-    us, and a container with a read-only root has no place for it anyway: so the file is one in memory without a name
-    (memfd_create(2)), which only this process can open, by its descriptor under /proc.
-    """
-    descriptor = os.memfd_create("certificate")
+    """Load a certificate and its key into a context. Raises ConfigurationError."""
     try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(serving.certificate + serving.key.pem)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        with nameless_file(serving.certificate + serving.key.pem) as name:
+            context.load_cert_chain(name)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ConfigurationError(f"the own certificate cannot be loaded: {describe(error)}") from None
-    finally:
-        os.close(descriptor)

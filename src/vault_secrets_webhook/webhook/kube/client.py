@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -24,9 +23,17 @@ import msgspec
 from yarl import URL
 
 from vault_secrets_webhook import __version__
-from vault_secrets_webhook.goparse import is_digits
 from vault_secrets_webhook.webhook.body import read_body
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
+from vault_secrets_webhook.webhook.tries import (
+    MOST_TRIES,
+    RETRIABLE,
+    SHORTEST_TRY,
+    UNREACHABLE,
+    describe,
+    pause_after,
+    read_retry_after,
+)
 
 from .errors import KubernetesError
 
@@ -38,22 +45,17 @@ if TYPE_CHECKING:
 
 Decoded = TypeVar("Decoded")
 
-MOST_TRIES = 3
-FIRST_PAUSE = 0.2
 # The share of the remaining time that one try may take, so that a dead connection leaves time for another one.
 TRY_SHARE = 0.5
 # An object of etcd has 1.5 MiB at most; base64 and managedFields are in that.
 LARGEST_ANSWER = 4 * 1024 * 1024
-SHORTEST_TRY = 0.05
 CONNECTIONS = 32
-# Statuses after which a request may be sent again.
-RETRIABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
 RETRIABLE_WRITE = frozenset((429,))
 # What a method does to an object, for messages.
 VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "change", "DELETE": "delete"}
 JSON = "application/json"
-UNREACHABLE = "unreachable"
-JSON_PATCH = "application/json-patch+json"
+# RFC 6902; RFC 7386, where only what is named is changed.
+JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -263,25 +265,6 @@ async def read_answer(response: aiohttp.ClientResponse) -> bytes:
     if body is None:
         raise KubernetesError(f"the answer is larger than {LARGEST_ANSWER} bytes")
     return body
-
-
-def read_retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Read the pause that the server asks for, in seconds; dates do not come from an API server."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if is_digits(text) else None
-
-
-def pause_after(number: int, retry_after: float | None) -> float:
-    """Choose the pause after a try: what the server asks for, or a random part of a doubling time (full jitter)."""
-    if retry_after is not None:
-        return retry_after
-    return random.uniform(0, FIRST_PAUSE * 2**number)  # noqa: S311 - spreads load, keeps no secret
-
-
-def describe(error: Exception) -> str:
-    """Describe why a connection failed, without the text of whatever was received."""
-    inner = getattr(error, "os_error", error)
-    return getattr(inner, "strerror", None) or type(error).__name__
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ the API server did not accept what they gave. Their values never leave `Access` 
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -76,8 +77,11 @@ class TokenFile:
 
     async def access(self) -> Access:
         """Give the token, at most a minute old."""
-        if self.known is None or self.clock() - self.read_at > TOKEN_FILE_SECONDS:
+        if self.known is None:
             self.known = self.read()
+        elif self.clock() - self.read_at > TOKEN_FILE_SECONDS:
+            with contextlib.suppress(KubernetesError):  # the one at hand is good until it is refused
+                self.known = self.read()
         return self.known
 
     async def renew(self, refused: Access) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from .client import NOT_FOUND, Call
+from .client import JSON, MERGE_PATCH, NOT_FOUND, Call
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 COMPONENT = "vault-secrets-webhook"
 WARNING = "Warning"
-# RFC 7386: only what is named is changed.
-MERGE_PATCH = "application/merge-patch+json"
 LONGEST_NOTE = 1024  # the limit of the API
 
 
@@ -85,7 +83,7 @@ def make_call(method: str, verb: str, written: Written, path: str, body: object)
         f"an Event in namespace {written.namespace}",
         f"the verb {verb} for events in namespace {written.namespace}",
         msgspec.json.encode(body),
-        content_type="application/json" if method == "POST" else MERGE_PATCH,
+        content_type=JSON if method == "POST" else MERGE_PATCH,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .client import Call, decode_answer
+from .client import NOT_FOUND, Call, decode_answer
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .client import Client
 
-NOT_FOUND = 404
 PERMISSION = "the verb get for namespaces (NAMESPACE_DEFAULTS=annotations)"
 
 

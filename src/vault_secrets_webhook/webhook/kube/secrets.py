@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .client import NOT_FOUND, Call, decode_answer
+from .client import MERGE_PATCH, NOT_FOUND, Call, decode_answer
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from .client import Client
 
-MERGE_PATCH = "application/merge-patch+json"
 TLS = "kubernetes.io/tls"
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import ssl
-import tempfile
-from typing import TYPE_CHECKING, NamedTuple, Never
+from typing import NamedTuple, Never
 
 from vault_secrets_webhook.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from vault_secrets_webhook.webhook.nameless import nameless_file
 
 
 class Trust(NamedTuple):
@@ -61,26 +56,9 @@ def load_pair(context: ssl.SSLContext, pair: KeyPair, source: str) -> None:
     def refuse_password() -> Never:  # OpenSSL's own question would wait at a terminal for ever
         raise ConfigurationError(f"{source}: the client key is encrypted, which is not supported")
 
-    with temporary_file(pair.certificate) as certificate, temporary_file(pair.key) as key:
+    with nameless_file(pair.certificate) as certificate, nameless_file(pair.key) as key:
         try:
             context.load_cert_chain(certificate, key, password=refuse_password)
         except (ssl.SSLError, ValueError):
             message = "the client certificate and its key are not a pair of PEM files"
             raise ConfigurationError(f"{source}: {message}") from None
-
-
-@contextlib.contextmanager
-def temporary_file(data: bytes) -> Iterator[str]:
-    """Give data a file name, for OpenSSL takes nothing else; in memory where the kernel can do that."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
-        try:
-            os.write(descriptor, data)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.NamedTemporaryFile() as file:  # mode 0600
-            file.write(data)
-            file.flush()
-            yield file.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotation_names import name_annotation
 
 from .agent_config import CONFIG_KEY
 from .copying import escape_dollars, leave_out_shared
@@ -139,9 +140,13 @@ def pick_variables(options: Options) -> list[dict[str, Any]]:
     for variable in options.vault_agent_env_variables:
         name = str(variable.get("name", ""))
         if any(name == prefix + decided for prefix in PREFIXES for decided in DECIDED):
+            key, *others = (
+                name_annotation(field, options.provider)
+                for field in ("vault_agent_env_variables", "vault_addr", "vault_skip_verify", "vault_tls_secret")
+            )
             raise Refused(
-                f"annotation vault-agent-env-variables: {name} is decided by other annotations, which the operator may"
-                " restrict: use these (vault-addr, vault-skip-verify, vault-tls-secret)",
+                f"annotation {key}: {name} is decided by other annotations, which the operator may restrict: use these"
+                f" ({', '.join(others)})",
                 code=403,
             )
     return list(options.vault_agent_env_variables)

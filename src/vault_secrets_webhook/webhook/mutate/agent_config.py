@@ -15,6 +15,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.values import SUBDOMAIN_LENGTH, is_object_name
 
 from .hcl import Block, encode
@@ -61,7 +62,8 @@ def build_config(login: Login) -> str:
     if options.vault_auth_method not in METHODS:
         raise Refused(
             f"the auth method {options.vault_auth_method} is not one that the configuration of an agent is generated for"
-            " (kubernetes and jwt are): name a ConfigMap of your own by annotation vault-agent-configmap"
+            " (kubernetes and jwt are): name a ConfigMap of your own by annotation"
+            f" {name_annotation('vault_agent_configmap', options.provider)}"
         )
     method: dict[str, Any] = {"mount_path": f"auth/{options.vault_path.strip('/')}"}
     if options.vault_namespace:

@@ -54,10 +54,10 @@ class Store:
         self.added.append({"name": name, **source})
         return name
 
-    def add_config(self, wanted: str, config_map: str) -> str:
-        """Add a volume with the configuration in a ConfigMap; its name."""
-        items = [{"key": CONFIG_KEY, "path": CONFIG_KEY}]
-        return self.add(wanted, {"configMap": {"name": config_map, "items": items}})
+    def add_config(self, wanted: str, config_map: str, *, has_more: bool = False) -> str:
+        """Add a volume with the configuration in a ConfigMap, and with what else is there if that `has_more`; its name."""
+        items = {} if has_more else {"items": [{"key": CONFIG_KEY, "path": CONFIG_KEY}]}
+        return self.add(wanted, {"configMap": {"name": config_map, **items}})
 
     def name_container(self, wanted: str) -> str:
         """Give the name of a container that is added."""

@@ -17,7 +17,9 @@ with (`is_agent`), and is not put in again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.message import show
@@ -63,7 +65,7 @@ READABLE_BY_OWNER, READABLE_BY_ALL = 0o600, 0o644
 NATIVE_SIDECARS_SINCE = (1, 29)  # the first version of Kubernetes that has them without being asked
 
 
-class Needs(NamedTuple):
+class Needs(msgspec.Struct, frozen=True):
     """What agents, if the pod gets any, need of the volumes that are planned for it.
 
     `points` are the folders that application containers will have mounts at (`init_points`: init containers too), so
@@ -81,7 +83,7 @@ class Needs(NamedTuple):
     is_any: bool = False
 
 
-class AgentRequest(NamedTuple):
+class AgentRequest(msgspec.Struct, frozen=True):
     """A pod and what is planned for it.
 
     `served` are the containers that are wrapped now, `is_native` tells that sidecars are native ones. `volumes` are
@@ -98,7 +100,7 @@ class AgentRequest(NamedTuple):
     is_native: bool
 
 
-class Agents(NamedTuple):
+class Agents(msgspec.Struct, frozen=True):
     """What is added to a pod.
 
     `volumes` are appended. `init_containers_first` come before the container that copies the executable,
@@ -120,12 +122,16 @@ class Agents(NamedTuple):
     warnings: list[str]
 
 
-class Wishes(NamedTuple):
+class Wishes(msgspec.Struct, frozen=True):
     """Which agents annotations ask for: one that logs in, one that renders, consul-template."""
 
     login: bool
     rendering: bool
     template: bool
+
+    def is_any(self) -> bool:
+        """Tell whether there is an agent at all."""
+        return self.login or self.rendering or self.template
 
     def writes_files(self, options: Options) -> bool:
         """Tell whether applications get a volume with files."""
@@ -152,7 +158,7 @@ def read_wishes(options: Options, *, is_wrapping: bool) -> Wishes:
 def describe_needs(options: Options, *, is_wrapping: bool) -> Needs:
     """Say what agents need of the volumes; `is_wrapping` tells that there are containers to be wrapped."""
     wishes = read_wishes(options, is_wrapping=is_wrapping)
-    if not any(wishes):
+    if not wishes.is_any():
         return Needs()
     points = frozenset((normalize_path(options.vault_configfile_path),) if wishes.writes_files(options) else ())
     return Needs(
@@ -196,7 +202,7 @@ def plan_agents(request: AgentRequest) -> Agents | None:
     """Decide on the agents of a pod; None when it gets none. Raises Refused for what cannot be."""
     options, spec = request.options, request.spec
     wishes = read_wishes(options, is_wrapping=bool(request.served))
-    if not any(wishes):
+    if not wishes.is_any():
         return None
     all_containers = (*(spec.init_containers or ()), *(spec.containers or ()))
     present = [one for one in all_containers if is_agent(one)]
@@ -272,8 +278,10 @@ class Planning:
     def add_login_agent(self, of: Surroundings, secrets: Mount | None) -> None:
         """Add the agent that fetches a token; with a configuration of the author's it may write files too."""
         name = self.store.name_container(agent.NAME)
-        config = self.store.add_config("vault-agent-config", self.name_login_config(of))
-        files = secrets if self.options.vault_agent and self.options.vault_agent_configmap else None
+        is_authors = self.options.vault_agent and bool(self.options.vault_agent_configmap)
+        # As a folder the author's ConfigMap has always been there as a whole, with templates beside the configuration.
+        config = self.store.add_config("vault-agent-config", self.name_login_config(of), has_more=is_authors)
+        files = secrets if is_authors else None
         self.first.append(build_login_agent(of, name, config, files))
 
     def add_rendering_agent(self, kind: str, of: Surroundings, secrets: Mount) -> None:

@@ -6,7 +6,9 @@ last into the patch, because indices change by it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vault_secrets_webhook.webhook.role import Owner
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 DEFAULT_SERVICE_ACCOUNT = "default"
 
 
-class Job(NamedTuple):
+class Job(msgspec.Struct, frozen=True):
     """A pod and what is to be done for it. What cannot be done goes to the refusals.
 
     `reading` is what its annotations come to, `options` and `refusals` are parts of that. `included` are the containers
@@ -71,7 +73,7 @@ class Job(NamedTuple):
         return min(turns, default=len(self.spec.init_containers or ()))
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True):
     """How the executable gets into the pod, None where it does not, and its agents, None without."""
 
     delivery: Delivery | None
@@ -159,7 +161,7 @@ def wrap_containers(patch: Patch, job: Job, plan: Plan) -> list[str]:
     executable, provider = delivery.volumes.flavour.executable, job.options.provider
     variables = build_variables(describe_context(job, plan, delivery))
     for place in job.chosen:
-        path, _, container = place
+        path, container = place.path, place.container
         attempt(wrap_command, patch, path, container, job.commands[path], executable)
         set_variables(patch, path, container, variables, provider)
         mounts = plan.mounts_of(place)

@@ -11,7 +11,9 @@ What a RuntimeClass says of its nodes the API server has put into the pod's node
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.message import show
@@ -35,7 +37,7 @@ SYSTEM_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 AMONG = "In"
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """A container and where it is. `turn` is the index of an init container, -1 for the others."""
 
     path: str
@@ -89,7 +91,7 @@ def list_containers(spec: PodSpec) -> list[Container]:
     return [*(spec.init_containers or ()), *(spec.containers or ())]
 
 
-class Survey(NamedTuple):
+class Survey(msgspec.Struct, frozen=True):
     """The containers of a pod that its author has put into it, init containers first.
 
     `included` are those that annotations do not exclude, `wrapped` those that are wrapped already, `candidates` those

@@ -9,7 +9,9 @@ They pass the PodSecurity level `restricted` unless an annotation says otherwise
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotation_names import name_annotation
@@ -44,7 +46,7 @@ SCRIPT, POINTS = 2, 4  # in the command: sh, -c, script, name, points
 POINTS_ITSELF = 3  # executable, copy, folder, points
 
 
-class Copier(NamedTuple):
+class Copier(msgspec.Struct, frozen=True):
     """An init container that copies an executable: of which flavour, to which volume, and the mount points it makes."""
 
     flavour: Flavour
@@ -102,7 +104,7 @@ def find_shared_volume(container: Container, flavour: Flavour) -> str:
     return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == flavour.folder), "")
 
 
-class Circumstances(NamedTuple):
+class Circumstances(msgspec.Struct, frozen=True):
     """What the copying containers of a pod have in common: the pod, their volume, and whom they run as."""
 
     flavour: Flavour

@@ -6,13 +6,14 @@ that numbers, the order of members and unknown fields stay as they are.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from vault_secrets_webhook.errors import Refused
 
-from .document import MARKS, Metadata, Text, decode_object, has_mark, name_place, remove
+from .document import MARKS, MOST_REFERENCES, Metadata, Text, decode_object, has_mark, name_place, remove
 from .patch import PatchOperation, escape
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ class CustomDocument:
         """Give the texts with references."""
         tree = decode_object(DECODER, "object", self.text)
         fields = {name: value for name, value in tree.items() if name not in PASSED_OVER}
+        found = (one for one in list_texts(fields) if grammar.has_reference(one.text))
         try:
-            self.found = [one for one in list_texts(fields) if grammar.has_reference(one.text)]
+            # One more than is allowed is enough to be refused for, and paths of more would be long work for nothing.
+            self.found = list(islice(found, MOST_REFERENCES + 1))
         except RecursionError:
             refusals.add(Refused(f"the object is nested deeper than {DEEPEST} steps"))
         return [Text(one.path(), name_place(*one.steps), one.text) for one in self.found]
@@ -97,24 +100,26 @@ class CustomDocument:
 
 
 def list_texts(tree: Mapping[str, Any]) -> Iterator[Found]:
-    """Give the texts that may hold a reference, in the order of the object. Raises RecursionError for too deep ones."""
-    waiting: list[tuple[Steps, Any]] = [((), tree)]
+    """Give the texts that may hold a reference, in the order of the object. Raises RecursionError for too deep ones.
+
+    What waits is one iterator for each step: a wide object far down costs no more than a narrow one.
+    """
+    steps: list[str | int] = []
+    waiting: list[Iterator[tuple[str | int, Any]]] = [iter(tree.items())]
     while waiting:
-        steps, value = waiting.pop()
-        if isinstance(value, str):
-            yield Found(steps, value)
-            continue
-        if len(steps) > DEEPEST:
-            raise RecursionError
-        members = value.items() if isinstance(value, dict) else enumerate(value)
-        waiting += [((*steps, step), inner) for step, inner in reversed(list(members)) if is_promising(inner)]
-
-
-def is_promising(value: Any) -> bool:
-    """Tell whether a reference may be in a value. Most are not worth a place among those that wait."""
-    if isinstance(value, str):
-        return any(mark in value for mark in MARKS)
-    return isinstance(value, dict | list)
+        for step, value in waiting[-1]:
+            if isinstance(value, str):
+                if any(mark in value for mark in MARKS):  # most texts are not worth more than this look
+                    yield Found((*steps, step), value)
+            elif isinstance(value, dict | list):
+                if len(steps) >= DEEPEST:
+                    raise RecursionError
+                steps.append(step)
+                waiting.append(iter(value.items() if isinstance(value, dict) else enumerate(value)))
+                break
+        else:
+            waiting.pop()
+            del steps[-1:]
 
 
 def decode_value(place: str, value: bytes) -> str:

@@ -11,7 +11,9 @@ Whether the cluster has image volumes, which the setting `Auto` asks, is found o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vault_secrets_webhook.webhook.values import AUTO, IMAGE, MEMORY
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 IMAGE_VOLUMES_SINCE = (1, 35)  # the first version of Kubernetes that has them without a feature gate
 
 
-class Delivery(NamedTuple):
+class Delivery(msgspec.Struct, frozen=True):
     """The volumes, the mount points that will be in the one with the executable, and whether it must be copied."""
 
     volumes: Volumes
@@ -39,7 +41,7 @@ class Delivery(NamedTuple):
     needs_copier: bool
 
 
-class Demand(NamedTuple):
+class Demand(msgspec.Struct, frozen=True):
     """What the executable is needed for: the chosen containers, and the first init container among them by its index.
 
     `points` are folders at which they will have mounts that they do not have yet. `certificate` is the Secret with the

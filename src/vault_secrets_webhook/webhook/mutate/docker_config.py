@@ -29,7 +29,7 @@ from .jsonspan import list_members, splice, without_members
 from .registry_auth import decode_auth, encode_auth, read_credential
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vault_secrets_webhook.webhook.refusals import Refusals
 
@@ -76,7 +76,7 @@ class DockerConfig:
         self.entries: list[Entry] = []
 
     def find(self) -> list[Text]:
-        """Give the texts with references."""
+        """Give the texts with references. Raises Refused for an entry that cannot be read."""
         found = []
         for member in self.members:
             if self.text[member.value_start] == "{":
@@ -94,7 +94,7 @@ class DockerConfig:
                 yield from list_members(self.text, member.value_start)
 
     def find_in_entry(self, member: Member) -> list[Text]:
-        """Give the texts with references of an entry, and remember it if it has any."""
+        """Give the texts with references of an entry, and remember it if it has any. Raises Refused."""
         members = {one.name: one for one in list_members(self.text, member.value_start)}
         texts = {}
         for name in (USER, PASSWORD, AUTH):
@@ -102,14 +102,15 @@ class DockerConfig:
             if type(value) is str:  # numbers are texts, too
                 texts[name] = value
         place = f"{self.place}[{escape(member.name)[:LONGEST_HOST]}]"
-        sides = split_auth(texts.get(AUTH, ""), self.grammar)
+        sides = {} if is_repeated(texts) else split_auth(texts.get(AUTH, ""), self.grammar)
         if any(map(self.grammar.has_reference, sides.values())):
             if USER in texts and PASSWORD in texts:  # they will be what `auth` comes to
-                texts = {name: texts[name] for name in (AUTH,)} | {USER: "", PASSWORD: ""}
+                texts = {AUTH: texts[AUTH], USER: "", PASSWORD: ""}
             texts |= sides
         kinds = [kind for kind, text in texts.items() if kind != AUTH and self.grammar.has_reference(text)]
         entry = Entry(place, member, members, texts, kinds)
         if kinds:
+            check_text(place, "".join(texts.values()), "surrogateescape")
             self.entries.append(entry)
         return [Text(entry.name(kind), f"{place}.{kind.partition('-')[0]}", texts[kind]) for kind in kinds]
 
@@ -132,6 +133,15 @@ class DockerConfig:
     def replace(self, member: Member, text: str) -> Edit:
         """Give the edit that puts a string in the place of a member's value."""
         return member.value_start, member.end, msgspec.json.encode(text).decode()
+
+
+def is_repeated(texts: Mapping[str, str]) -> bool:
+    """Tell whether `auth` is what the other two say, and they are enough to look at.
+
+    That of a user who is called `vault` begins like a reference.
+    """
+    sides = texts.get(USER), texts.get(PASSWORD)
+    return None not in sides and decode_auth(texts.get(AUTH, "")) == "{}:{}".format(*sides)
 
 
 def split_auth(encoded: str, grammar: Grammar) -> dict[str, str]:
@@ -187,19 +197,27 @@ def fill_entry(entry: Entry, values: Values, grammar: Grammar) -> dict[str, str]
             raise Refused(f"{entry.place}.{kind.partition('-')[0]}: the value is not UTF-8") from None
     new = {kind: texts[kind] for kind in (USER, PASSWORD) if kind in entry.kinds}
     user, password = texts.get(USER), texts.get(PASSWORD)
-    is_by_auth = AUTH_USER in texts or AUTH_WHOLE in texts
-    if is_by_auth:
+    if AUTH_USER in texts or AUTH_WHOLE in texts:
         user, password = read_auth(entry, texts)
         if USER in texts and PASSWORD in texts:
             new = {USER: user, PASSWORD: password}
-    if user is not None and password is not None and (is_by_auth or texts.get(AUTH)):
+    if user is not None and password is not None and texts.get(AUTH):
         if ":" in user:
             raise Refused(f"{entry.place}.auth: a user name with a colon in it cannot be written there")
         new[AUTH] = encode_auth(user, password)
-    results = (new.get(USER, ""), new.get(PASSWORD, ""), *split_auth(new.get(AUTH, ""), grammar).values())
-    if any(map(grammar.has_reference, results)):
+    check_text(entry.place, "".join(new.values()), "strict")
+    sides = {} if is_repeated(texts | new) else split_auth(new.get(AUTH, ""), grammar)
+    if any(map(grammar.has_reference, (new.get(USER, ""), new.get(PASSWORD, ""), *sides.values()))):
         raise Refused(f"{entry.place}: {LOOKS_LIKE_REFERENCE}")
     return new
+
+
+def check_text(place: str, text: str, errors: str) -> None:
+    """Raise Refused for text that has no UTF-8: JSON may hold half of a surrogate pair, and `auth` any bytes."""
+    try:
+        text.encode(errors=errors)
+    except UnicodeEncodeError:
+        raise Refused(f"{place}: the credentials are not UTF-8") from None
 
 
 def read_auth(entry: Entry, texts: dict[str, str]) -> tuple[str, str]:

@@ -31,6 +31,7 @@ MARKS = (SCHEME, BAO_SCHEME, *ARNS)
 BYTE_MARKS = tuple(mark.encode() for mark in MARKS)
 JSON_ESCAPE = b"\\u"
 LONGEST_PLACE = 300
+MOST_REFERENCES = 2000  # of one object
 LOOKS_LIKE_REFERENCE = (
     "the value that the reference gives looks like a reference itself, which the next update of this object would"
     " follow: give such a value to pods only"

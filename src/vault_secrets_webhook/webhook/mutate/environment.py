@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.goparse import format_duration
 from vault_secrets_webhook.webhook.annotations import NEW_PREFIX
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 write_duration = lru_cache(64)(format_duration)  # of numbers only: what annotations say as text is never kept
 
 
-class Context(NamedTuple):
+class Context(msgspec.Struct, frozen=True):
     """What the variables are made from, for all containers of a pod. Empty texts stand for "not given"."""
 
     options: Options

@@ -7,7 +7,9 @@ Kubernetes takes the image's ENTRYPOINT where a container has no `command`, and 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotation_names import name_annotation
@@ -39,7 +41,7 @@ NO_COMMAND_OF_ANY = (
 )
 
 
-class Asker(NamedTuple):
+class Asker(msgspec.Struct, frozen=True):
     """A pod whose images are looked into."""
 
     namespace: str
@@ -57,6 +59,8 @@ async def find_commands(
     commands: dict[str, list[str] | Refused] = {
         path: container.command for path, container in containers.items() if container.command
     }
+    if len(commands) == len(containers):  # the usual case: there is nothing to gather
+        return commands
     bare = {path: container for path, container in containers.items() if not container.command}
     review = images.for_review() if images is not None else None
     found = await asyncio.gather(*(find_command(container, asker, review) for container in bare.values()))

@@ -64,10 +64,11 @@ def without_members(members: Sequence[Member], gone: Collection[Member]) -> list
     """Give the edits that take some of an object's members out of it, each with one comma."""
     if len(gone) == len(members):
         return [(members[0].start, members[-1].end, "")] if members else []
+    starts = {member.start for member in gone}
     edits: list[Edit] = []
     has_kept = False
     for index, member in enumerate(members):
-        if member not in gone:
+        if member.start not in starts:
             has_kept = True
         elif has_kept:
             edits.append((members[index - 1].end, member.end, ""))

@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.gotemplate import Template
 from vault_secrets_webhook.gotemplate.limits import Budget
+from vault_secrets_webhook.inject.resolve import Plan
 
 if TYPE_CHECKING:
-    from vault_secrets_webhook.inject.resolve import Plan
+    from vault_secrets_webhook.gotemplate.functions import FunctionSet
 
+MOST_CHARACTERS = 64 * 1024  # parsing so many takes a third of a second, in which no other review is answered
 MOST_STEPS = 200_000
 MOST_MEMORY = 8 << 20
+
+
+class MeteredPlan(Plan):
+    """A plan whose templates together may not be longer than can be parsed in the middle of a review."""
+
+    def __init__(self, schemes: tuple[str, ...], functions: FunctionSet) -> None:
+        super().__init__(schemes, functions)
+        self.characters = 0
+
+    def add_template(self, text: str) -> None:
+        """Parse the template of a reference. Raises TemplateError, and Refused for one too much."""
+        if text not in self.templates:
+            self.characters += len(text)
+            if self.characters > MOST_CHARACTERS:
+                raise Refused(f"templates of more than {MOST_CHARACTERS} characters are too long for one object")
+        super().add_template(text)
 
 
 class MeteredTemplate(Template):

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.gotemplate.functionsets import IN_WEBHOOK
-from vault_secrets_webhook.inject.reference import OPEN, WRITE, Login
-from vault_secrets_webhook.inject.resolve import make_plan
+from vault_secrets_webhook.inject.reference import OPEN, WRITE
 from vault_secrets_webhook.webhook.annotations import find_reason_to_skip, merge_defaults, read_annotations
 from vault_secrets_webhook.webhook.message import escape
 from vault_secrets_webhook.webhook.mutation import Mutation
@@ -31,9 +30,11 @@ from vault_secrets_webhook.webhook.vaultaccess.reader import Question
 
 from .config_map import ConfigMapDocument
 from .custom import CustomDocument
-from .document import LOOKS_LIKE_REFERENCE, Values, looks_like_reference
-from .grammar import find_grammar
-from .metering import limit_templates
+from .document import LOOKS_LIKE_REFERENCE, MOST_REFERENCES, Values, looks_like_reference
+from .grammar import OF_BAO, OF_VAULT, find_grammar
+from .metering import MeteredPlan, limit_templates
+from .oversight import LEFT_ALONE
+from .own_token import asks_for_token
 from .secret import SecretDocument
 
 if TYPE_CHECKING:
@@ -59,11 +60,14 @@ if TYPE_CHECKING:
 
 
 MOST_REQUESTS = 200  # of one object
-MOST_REFERENCES = 2000
 LONGEST_CAUSE = 1000
 MOST_WARNINGS = 10
 NULL = b"null"
 DRY_RUN = "references are checked but stay as they are: in a dry run nothing is asked of Vault"
+FOR_CONTAINERS = (
+    "{}login, and paths like auth/token/lookup-self at which a token deals with itself, are for the environment of"
+    " containers only: no token of the webhook is given away or ended"
+)
 NO_AWS = (
     "references to AWS are resolved in pods only, this webhook is no client of AWS: take the value from a container's"
     " environment, or keep it in Vault and set the annotation provider to vault"
@@ -98,7 +102,7 @@ class Objects:
             return Mutation([], [], [], reason or "no-references")
         annotations = await self.find_annotations(own, request.namespace)
         if reason := find_reason_to_skip(annotations, opt_in=settings.opt_in, needs_provider=settings.needs_provider):
-            return Mutation([], [], [], reason)
+            return Mutation([], warn_of_left(document, reason), [], reason)
         reading = read_annotations(annotations, settings.families, settings.policies, request.namespace, own)
         texts = list(document.find(find_grammar(reading.options), reading.refusals))
         if not texts:
@@ -115,6 +119,14 @@ class Objects:
     async def find_annotations(self, own: Mapping[str, str], namespace: str) -> Mapping[str, str]:
         """Give the annotations that hold for an object: its own, and those that its namespace has for all."""
         return own if self.find_defaults is None else merge_defaults(await self.find_defaults(namespace), own)
+
+
+def warn_of_left(document: Document, reason: str) -> list[str]:
+    """Warn of a reference in an object that is left alone for a reason which its author may not know."""
+    grammars = (OF_VAULT, OF_BAO) if reason in LEFT_ALONE else ()
+    places = (text.place for grammar in grammars for text in document.find(grammar, Refusals()))
+    first = next(places, None)
+    return [f"{first}: the reference stays as it is, because {LEFT_ALONE[reason]}"] if first else []
 
 
 class Job(NamedTuple):
@@ -141,15 +153,16 @@ class Job(NamedTuple):
         return Question(plan, options, self.owner, role)
 
     def make_plan(self, texts: Sequence[Text]) -> Plan:
-        """Parse the references; what is wrong with them goes to the refusals."""
+        """Parse the references; what is wrong with them goes to the refusals. Raises Refused for templates too long."""
         refusals, scheme = self.reading.refusals, find_scheme(self.reading.options)
-        no_login = f"{scheme}login is for the environment of containers only: no token of the webhook is given away"
-        plan = make_plan([(text.name, text.text) for text in texts], (scheme,), IN_WEBHOOK)
+        plan = MeteredPlan((scheme,), IN_WEBHOOK)
+        for text in texts:
+            plan.add(text.name, text.text)
         for fault in plan.faults:
             refusals.add(Refused(f"{self.places[fault.name]}: {describe_fault(fault)}"))
         for name, parts in plan.variables:
-            if any(isinstance(part, Login) for part in parts):
-                refusals.add(Refused(f"{self.places[name]}: {no_login}", code=FORBIDDEN))
+            if any(map(asks_for_token, parts)):
+                refusals.add(Refused(f"{self.places[name]}: {FOR_CONTAINERS.format(scheme)}", code=FORBIDDEN))
         return plan
 
     def conclude(self, findings: Findings) -> Mutation:
@@ -202,7 +215,7 @@ def check_amount(texts: Iterable[Text], scheme: str) -> None:
     marks = (OPEN + scheme, OPEN + WRITE + scheme)
     amount = sum(max(1, sum(map(text.text.count, marks))) for text in texts)
     if amount > MOST_REFERENCES:
-        raise Refused(f"{amount} references are too many for one object: {MOST_REFERENCES} are allowed")
+        raise Refused(f"there are more references than one object may have: {MOST_REFERENCES} are allowed")
 
 
 def check_requests(plan: Plan, refusals: Refusals) -> None:

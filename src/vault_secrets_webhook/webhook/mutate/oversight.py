@@ -8,6 +8,7 @@ from __future__ import annotations
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from vault_secrets_webhook.webhook.annotations import MUTATE, PROVIDER
 from vault_secrets_webhook.webhook.message import show
 
 from .flavour import EXECUTABLES
@@ -22,12 +23,27 @@ if TYPE_CHECKING:
     from .spec import Container, Variable
 
 
-def warn_of_windows(containers: Iterable[Container]) -> list[str]:
-    """Warn of a reference in a pod for Windows nodes; its annotations are not read."""
+# Why a pod with references is left alone though it did not ask for that -> what its author is told.
+LEFT_ALONE = {
+    "windows": "pods for Windows are left alone",
+    "no-provider": f"objects without a provider are left alone: set annotation {PROVIDER} to vault or bao",
+    "not-opted-in": f'only objects that ask for it are changed: set annotation {MUTATE} to "true"',
+}
+
+
+def warn_of_left(containers: Iterable[Container], reason: str) -> list[str]:
+    """Warn of a reference in a pod that is left alone for a reason; its annotations are not read.
+
+    What another webhook has wrapped is in good hands, and who asked for being skipped knows it.
+    """
+    if reason not in LEFT_ALONE:
+        return []
     for container in containers:
+        if container.command and container.command[0] in EXECUTABLES:
+            continue
         if variable := find_literal(container, OF_VAULT) or find_literal(container, OF_BAO):
             place = name_variable(container, variable.name)
-            return [f"{place}: the reference stays as it is, because pods for Windows are left alone"]
+            return [f"{place}: the reference stays as it is, because {LEFT_ALONE[reason]}"]
     return []
 
 

@@ -7,7 +7,7 @@ adds a container in between, only that one is changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,7 +27,7 @@ from .delivery import IMAGE_VOLUMES_SINCE
 from .flavour import AWS
 from .grammar import find_grammar
 from .image import Asker, find_commands
-from .oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
+from .oversight import warn_of_arguments, warn_of_left, warn_of_wrapped
 from .patch import Patch, escape
 from .paths import PathCheck
 from .sources import Search
@@ -51,7 +51,7 @@ NO_METADATA = Metadata()
 FOR_VAULT_ONLY: dict[str, Any] = {"vault_env_from_path": "", "token_auth_mount": None, "vault_tls_secret": ""}
 
 
-class Subject(NamedTuple):
+class Subject(msgspec.Struct, frozen=True):
     """A pod that is about to be created, and what is known of its containers."""
 
     metadata: Metadata
@@ -63,7 +63,7 @@ class Subject(NamedTuple):
     needs: Needs
 
 
-class World(NamedTuple):
+class World(msgspec.Struct, frozen=True):
     """What a mutation goes by and may ask, and whether nothing may be left behind there."""
 
     settings: Settings
@@ -98,9 +98,9 @@ async def mutate_pod(
     own = (decoded.metadata or NO_METADATA).annotations or {}
     effective = merge_defaults(namespace_defaults, own) if namespace_defaults else own
     if reason := find_reason_to_skip(effective, opt_in=settings.opt_in, needs_provider=settings.needs_provider):
-        return Mutation([], [], [], reason)
+        return Mutation([], warn_of_left(list_containers(spec), reason), [], reason)
     if is_windows(spec):
-        return Mutation([], warn_of_windows(list_containers(spec)), [], "windows")
+        return Mutation([], warn_of_left(list_containers(spec), "windows"), [], "windows")
     if not spec.containers:  # the API server takes no such pod, and there is nothing to add to
         return Mutation([], [], [], "no-references")
     reading = leave_out_vault(read_annotations(effective, settings.families, settings.policies, namespace, own))
@@ -132,7 +132,8 @@ async def mutate_containers(pod: Pod, namespace: str, reading: Reading, survey: 
         mark_pod(patch, pod.metadata, survey.list_wrapped(chosen))
     if agents and agents.config_map and world.cluster and not world.dry_run:
         await world.cluster.ensure_config_map(namespace, agents.config_map)
-    return Mutation(patch.operations, warnings, name_changed(chosen, agents), "injected", unread)
+    name = metadata.name or metadata.generate_name or ""
+    return Mutation(patch.operations, warnings, name_changed(chosen, agents), "injected", unread, name)
 
 
 def leave_out_vault(reading: Reading) -> Reading:

@@ -11,7 +11,9 @@ mount below that folder gets the volume writable, with a warning.
 from __future__ import annotations
 
 from posixpath import normpath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.message import show
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 CERTIFICATE_KEY = "ca.crt"
 
 
-class Mount(NamedTuple):
+class Mount(msgspec.Struct, frozen=True):
     """A volume and the folder where containers see it, without a slash at the end; `sub_path` is what they see of it."""
 
     volume: str
@@ -34,7 +36,7 @@ class Mount(NamedTuple):
     sub_path: str = ""
 
 
-class Supply(NamedTuple):
+class Supply(msgspec.Struct, frozen=True):
     """A volume with the executable. `existing` is its name when the pod has it from an earlier pass, else empty.
 
     `source` is what a new one is made of, `sub_path` the folder in it that containers see.
@@ -45,7 +47,7 @@ class Supply(NamedTuple):
     sub_path: str = ""
 
 
-class Volumes(NamedTuple):
+class Volumes(msgspec.Struct, frozen=True):
     """The mounts that a wrapped container gets, and the volumes that the pod must get for them.
 
     `files` are the paths of what will be in the volume with the executable.
@@ -118,13 +120,15 @@ def list_mount_points(container: Container, folder: str, certificate: Mount | No
 
     True stands for those that can be made beforehand.
     """
-    points = {
-        normalize_path(mount.mount_path or ""): not (mount.sub_path or mount.sub_path_expr)
-        for mount in container.volume_mounts or ()
-    }
-    if certificate:
+    below = folder + "/"
+    points: dict[str, bool] = {}
+    for mount in container.volume_mounts or ():
+        point = normalize_path(mount.mount_path or "")
+        if point.startswith(below):
+            points[point] = not (mount.sub_path or mount.sub_path_expr)
+    if certificate and certificate.folder.startswith(below):
         points.setdefault(certificate.folder, True)
-    return {point: can_be_made for point, can_be_made in points.items() if point.startswith(folder + "/")}
+    return points
 
 
 def add_mounts(
@@ -141,8 +145,9 @@ def add_mounts(
     ours, or a file in it, must be.
     """
     points = list_mount_points(container, volumes.flavour.folder, volumes.certificate)
-    folders = (normalize_path(mount["mountPath"]) for mount in more)
-    points.update((folder, True) for folder in folders if folder.startswith(volumes.flavour.folder + "/"))
+    if more:
+        folders = (normalize_path(mount["mountPath"]) for mount in more)
+        points.update((folder, True) for folder in folders if folder.startswith(volumes.flavour.folder + "/"))
     for point in points:
         check_mount_point(point, container, volumes)
     missing = sorted(point for point, can_be_made in points.items() if not (can_be_made and point in made))

@@ -21,7 +21,15 @@ from vault_secrets_webhook import __version__
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.webhook.body import read_body
 from vault_secrets_webhook.webhook.deadline import remaining_seconds
-from vault_secrets_webhook.webhook.kube.client import describe, pause_after, read_retry_after
+from vault_secrets_webhook.webhook.tries import (
+    MOST_TRIES,
+    RETRIABLE,
+    SHORTEST_TRY,
+    UNREACHABLE,
+    describe,
+    pause_after,
+    read_retry_after,
+)
 
 from .addresses import is_inner
 from .errors import RegistryError, Unreachable
@@ -32,17 +40,13 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractResolver
 
-MOST_TRIES = 3
 MOST_REDIRECTS = 5
 TRY_SHARE = 0.6  # of the remaining time, so that a dead connection leaves time for another one
-SHORTEST_TRY = 0.05
 LARGEST_ANSWER = 4 * 1024 * 1024  # containerd's limit for a manifest
 CONNECTIONS, CONNECTIONS_OF_ONE = 128, 8  # of all registries, and of one, which may be slow
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-RETRIABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
 AUTHORIZATION = "Authorization"
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"vault-secrets-webhook/{__version__}"}
-UNREACHABLE = "unreachable"
 REGISTRY = "registry"
 
 

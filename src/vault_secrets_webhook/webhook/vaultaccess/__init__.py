@@ -4,7 +4,7 @@
     identity     the webhook's own token, or that of its ServiceAccount
     tokens       logins, each used for many objects and revoked when it is of no use any more
     transports   kept connections; every request ends with the review that it is made for
-    workers      the threads that wait for answers
+    threads      the threads that wait for answers
     reader       all of it together: from a plan of references to their values
 
 What a Secret or a ConfigMap looks like is not known here, and what is read is kept by nobody.

@@ -79,7 +79,7 @@ class VaultPathChecker:
         """Ask with the token of a login. Raises TokenUnknown."""
         async with self.reader.tokens.hold(access) as token:
             try:
-                return await self.reader.workers.run(partial(self.ask_now, question, access, token.auth.token, end))
+                return await self.reader.threads.run(partial(self.ask_now, question, access, token.auth.token, end))
             except TokenUnknown:
                 self.reader.tokens.discard(token)
                 raise
@@ -87,7 +87,7 @@ class VaultPathChecker:
     def ask_now(self, question: PathQuestion, access: Access, token: str, end: float) -> PathFindings:
         """Ask, in a worker thread."""
         client = self.reader.make_client(access, token, end)
-        inquiry = Inquiry(client, question.role, self.reader.workers.run_jobs)
+        inquiry = Inquiry(client, question.role, self.reader.threads.run_jobs)
         return inquiry.ask(question.wishes, ignores_missing=question.options.vault_ignore_missing_secrets)
 
 

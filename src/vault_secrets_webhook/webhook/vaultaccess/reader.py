@@ -29,9 +29,9 @@ from .access import describe_access, find_scheme
 from .errors import AccessFailed
 from .identity import find_token, read_jwt
 from .outcome import check_outage, check_size, find_denied, is_token_dead, list_faults
+from .threads import Threads
 from .tokens import Tokens
 from .transports import Silent, Timed, Transports
-from .workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -102,7 +102,7 @@ class VaultReader:
         self.log = log
         self.process = process
         self.observer = observer or Silent()
-        self.workers = Workers()
+        self.threads = Threads()
         self.transports = Transports(process)
         self.tokens = Tokens(self.log_in, self.revoke)
 
@@ -114,7 +114,7 @@ class VaultReader:
                 access = await self.describe_access(question)
                 fetched = await self.fetch(question, access, monotonic() + remaining_seconds())
                 check_outage(fetched)
-                return await self.workers.run(partial(conclude, question.plan, fetched))
+                return await self.threads.run(partial(conclude, question.plan, fetched))
         except ConfigurationError as error:
             raise AccessFailed(str(error)) from None
         except TimeoutError:
@@ -152,7 +152,7 @@ class VaultReader:
             return asked
 
     async def ask(self, question: Question, access: Access, token: str, end: float) -> Asked:
-        return await self.workers.run(partial(self.ask_now, question, access, token, end))
+        return await self.threads.run(partial(self.ask_now, question, access, token, end))
 
     def ask_now(self, question: Question, access: Access, token: str, end: float) -> Asked:
         """Fetch, in a worker thread."""
@@ -160,7 +160,7 @@ class VaultReader:
         client.settings.transit = question.transit()
         scheme = find_scheme(question.options)
         forgives = question.options.vault_ignore_missing_secrets
-        fetched = fetch(question.plan, client, self.workers.run_jobs, scheme, ignores_missing=forgives)
+        fetched = fetch(question.plan, client, self.threads.run_jobs, scheme, ignores_missing=forgives)
         is_dead = is_token_dead(fetched, client)
         explain_faults(fetched, client)
         return Asked(fetched, is_dead)
@@ -178,7 +178,7 @@ class VaultReader:
         """Find the token that serves without a login, where it may: for the webhook itself, at the operator's server."""
         if access.account is not None or not access.is_own:
             return ""
-        return await self.workers.run(partial(find_token, self.process, access.connection.prefix))
+        return await self.threads.run(partial(find_token, self.process, access.connection.prefix))
 
     async def find_authorities(self, secret: str) -> str:
         """Give the authorities in a Secret of the webhook's namespace. Raises Refused, KubernetesError."""
@@ -201,14 +201,14 @@ class VaultReader:
         """
         give_seconds(LOGIN_SECONDS)
         if access.account is None:
-            jwt = await self.workers.run(partial(read_jwt, self.process, access.connection.prefix))
+            jwt = await self.threads.run(partial(read_jwt, self.process, access.connection.prefix))
         else:
             jwt = await self.request_token(access.account)
         end = monotonic() + remaining_seconds()
         self.log.debug("login to Vault", role=access.role, mount=access.mount, account=str(access.account or ""))
         is_successful = False
         try:
-            auth = await self.workers.run(partial(self.log_in_now, access, jwt, end))
+            auth = await self.threads.run(partial(self.log_in_now, access, jwt, end))
             is_successful = True
         except RequestRejected as error:
             if is_passing(error.status):
@@ -239,7 +239,7 @@ class VaultReader:
     async def revoke(self, access: Access, auth: Auth) -> None:
         """Revoke a token that is not used any more; a failure is only told."""
         try:
-            await self.workers.run(partial(self.revoke_now, access, auth))
+            await self.threads.run(partial(self.revoke_now, access, auth))
         except (VaultError, ConfigurationError, RuntimeError) as error:
             self.log.warning("a token of Vault could not be revoked; it ends by itself", cause=str(error))
 
@@ -250,7 +250,7 @@ class VaultReader:
     async def close(self) -> None:
         """Revoke what is left, and end the threads."""
         await self.tokens.close()
-        self.workers.close()
+        self.threads.close()
         self.transports.close()
 
 

@@ -15,7 +15,6 @@ from tests.fakes.objects import CONFIGURATION, SERVICE, STRANGER, FakeObjects
 from tests.unit.webhook.certificates.test_storage import make_stranger
 from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.textlog import Log
-from vault_secrets_webhook.webhook.certificates import keeper as keeper_module
 from vault_secrets_webhook.webhook.certificates.bundle import read_bundle
 from vault_secrets_webhook.webhook.certificates.keeper import LABELS, Keeper
 from vault_secrets_webhook.webhook.certificates.mint import CertificateMint
@@ -179,47 +178,6 @@ async def test_a_year(capfd: pytest.CaptureFixture[str]) -> None:
     assert "level=ERROR" not in log
     assert "BEGIN" not in log
     assert not [line for line in objects.entries()["tls.key"].decode().splitlines() if line in log]
-
-
-@in_loop
-async def test_the_faster_one_wins() -> None:
-    """Two begin at the same time: what the second one made is thrown away, and it takes the first one's."""
-    objects = FakeObjects()
-    one, two = Process(objects), Process(objects)
-
-    def let_other_in(call: Call) -> None:
-        if call.method == "POST":
-            objects.fail = lambda _: None
-            two.go_at_once()
-
-    objects.fail = let_other_in
-    pause = await one.go()
-    assert pause <= keeper_module.SOON * 1.2
-    await one.go(2)
-    await two.go()
-    assert one.served() == two.served() == objects.entries()["tls.crt"]
-    assert one.metric("reload_failures_total") == 0
-
-
-@in_loop
-async def test_announced_and_lost_while_another_one_begins() -> None:
-    """Who finds no Secret, or a damaged one, looks at the bundle again: it may have changed since the first look."""
-    objects = FakeObjects()
-    one, two = Process(objects), Process(objects)
-
-    def let_other_in(call: Call) -> None:
-        if "secrets" in call.path:
-            objects.fail = lambda _: None
-            two.go_at_once()
-            two.go_at_once()
-            objects.set_entries(tls_key=b"nonsense")
-
-    objects.fail = let_other_in
-    await one.go()
-    trusted = read_bundle(objects.bundles()[0])
-    assert two.certificate.serving is not None
-    assert two.certificate.serving.issuer in trusted
-    assert len(trusted) == 2
 
 
 LOSSES: list[tuple[str, Callable[[FakeObjects], None]]] = [

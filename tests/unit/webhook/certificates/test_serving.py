@@ -54,9 +54,10 @@ def test_an_expired_one_is_not_ready() -> None:
 def test_what_does_not_fit_leaves_the_old_one() -> None:
     certificate = OwnCertificate()
     authority = MINT.make_authority(time.time())
-    serving, other = (MINT.make_serving(authority, {NAME}, time.time()) for _ in range(2))
+    serving, other, third = (MINT.make_serving(authority, {NAME}, time.time()) for _ in range(3))
     certificate.use(serving)
     with pytest.raises(ConfigurationError, match="private key does not belong to the certificate"):
-        certificate.use(serving._replace(key=other.key))
+        certificate.use(other._replace(key=third.key))
     assert certificate.serving == serving
-    assert find_served(certificate.context, authority.certificate.decode(), NAME)
+    shown = find_served(certificate.context, authority.certificate.decode(), NAME)
+    assert shown == ssl.PEM_cert_to_DER_cert(serving.certificate.decode())

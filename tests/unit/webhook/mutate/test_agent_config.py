@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.annotations import PREFIX
 from vault_secrets_webhook.webhook.mutate.agent_config import Login, build_config, generate_config_map
 from vault_secrets_webhook.webhook.mutate.spec import Metadata
 from vault_secrets_webhook.webhook.settings import Settings
@@ -70,7 +71,7 @@ def test_what_cannot_be_written_is_refused() -> None:
 
 @pytest.mark.parametrize("method", ["aws-iam", "gcp-gce", "azure", "namespaced"])
 def test_other_methods_are_refused(method: str) -> None:
-    with pytest.raises(Refused, match=f"auth method {method} .* annotation vault-agent-configmap"):
+    with pytest.raises(Refused, match=f"auth method {method} .* annotation {PREFIX}vault-agent-configmap"):
         build(vault_auth_method=method)
 
 

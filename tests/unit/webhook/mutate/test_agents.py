@@ -218,6 +218,29 @@ def test_the_agent_that_renders() -> None:
     assert (planned.init_mounts, planned.token_file, planned.config_map) == ((), "", None)
 
 
+def test_what_is_beside_the_authors_configuration_is_there_too() -> None:
+    planned = expect(vault_agent=True, **SIDECAR)
+    assert planned.volumes[-1] == {"name": "vault-agent-config", "configMap": {"name": "agent"}}
+    (agent,) = planned.init_containers_first
+    assert {"name": "vault-agent-config", "mountPath": "/vault/agent/", "readOnly": True} in agent["volumeMounts"]
+    assert planned.config_map is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"vault_agent_env_variables": ({"name": "BAO_ADDR", "value": "x"},)},
+            "bao-agent-env-variables: BAO_ADDR .*/bao-addr, .*/bao-skip-verify, .*/bao-tls-secret",
+        ),
+        ({"vault_auth_method": "gcp-gce"}, "annotation secrets-webhook.security.bank-vaults.io/bao-agent-configmap$"),
+    ],
+)
+def test_messages_name_the_annotations_of_the_pods_family(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        plan(provider="bao", **options, **INIT)
+
+
 def test_consul_template() -> None:
     planned = expect(is_wrapping=False, is_native=False, **TEMPLATE)
     assert planned.sidecars == [

@@ -77,6 +77,22 @@ def test_missing_keys_are_left_out_of_both() -> None:
     assert (changed["data"], changed["binaryData"]) == ({"b": "y"}, {})
 
 
+def test_what_only_has_a_scheme_in_it_stays() -> None:
+    plain = "see vault: docs"
+    config_map = make({"a": "vault:kv/c#user", "b": plain, "c": None}, {"d": encode(plain), "e": None})
+    mutation = mutate(config_map, FakeReader(KNOWN))
+    assert ([operation.path for operation in mutation.patch], mutation.injected) == (["/data/a"], ["data.a"])
+
+
+def test_what_becomes_immutable_or_has_changed_gets_its_values() -> None:
+    stored = make({"a": "vault:kv/c#user"})
+    assert mutate({**stored, "immutable": True}, FakeReader(KNOWN), stored=stored).reason == "injected"
+    kept = {**stored, "immutable": True}
+    for change in ({"data": {"a": "vault:kv/c#text"}}, {"binaryData": {"x": ""}}):
+        assert mutate({**kept, **change}, FakeReader(KNOWN), stored=kept).reason == "injected"
+    assert mutate(stored, FakeReader(KNOWN), stored=kept).reason == "injected"
+
+
 def test_immutable_and_unchanged() -> None:
     stored = {**make({"a": "vault:kv/c#user"}), "immutable": True}
     assert mutate({**stored, "metadata": {}}, FakeReader(), stored=stored).reason == "immutable"

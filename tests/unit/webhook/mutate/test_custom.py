@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -10,6 +12,10 @@ import pytest
 from tests.fakes.cluster import apply
 from tests.fakes.reader import FakeReader, annotate, mutate
 from vault_secrets_webhook.errors import Refused
+from vault_secrets_webhook.webhook.admission import AdmissionRequest
+from vault_secrets_webhook.webhook.mutate.custom import list_texts
+from vault_secrets_webhook.webhook.mutate.objects import Objects
+from vault_secrets_webhook.webhook.settings import Settings
 
 KNOWN: dict[str, Any] = {"kv/c": {"user": "app", "password": "p"}}
 REFERENCE = "vault:kv/c#user"
@@ -58,9 +64,24 @@ def test_numbers_are_not_touched() -> None:
 
 
 def test_a_reference_behind_an_escape_of_json_is_seen() -> None:
-    text = msgspec.json.encode(make(spec={"a": REFERENCE})).replace(b"vault:", b"\\u0076ault\\u003a")
-    one = msgspec.json.decode(text)
-    assert apply(one, mutate(one, FakeReader(KNOWN)))["spec"] == {"a": "app"}
+    text = msgspec.json.encode(make(spec={"a": REFERENCE})).replace(b"vault:kv", b"\\u0076ault\\u003akv")
+    assert text.count(b"vault:") == 0
+    objects = Objects(Settings.from_environment({}), FakeReader(KNOWN))
+    request = AdmissionRequest("uid", namespace="shop", object=msgspec.Raw(text))
+    mutation = asyncio.run(objects.mutate_custom(text, request))
+    assert [(operation.path, operation.value) for operation in mutation.patch] == [("/spec/a", "app")]
+
+
+def test_texts_without_a_reference_stay() -> None:
+    mutation = mutate(make(spec={"a": REFERENCE, "b": "see vault: docs", "c": "arn:aws:ssm:x"}), FakeReader(KNOWN))
+    assert ([operation.path for operation in mutation.patch], mutation.injected) == (["/spec/a"], ["spec.a"])
+
+
+def test_a_long_place_is_cut_in_messages() -> None:
+    with pytest.raises(Refused) as caught:
+        mutate(make(spec={"k" * 5000: "vault:x"}), FakeReader())
+    assert str(caught.value).startswith("spec.kkk")
+    assert len(str(caught.value)) < 500
 
 
 def test_what_does_not_exist_is_left_out_and_the_rest_keeps_its_place() -> None:
@@ -93,3 +114,50 @@ def test_faults_name_the_place() -> None:
 
 
 PROVIDER = "secrets-webhook.security.bank-vaults.io/provider"
+
+
+def choose(provider: str, **fields: Any) -> dict[str, Any]:
+    one = make(**fields)
+    one["metadata"]["annotations"][PROVIDER] = provider
+    return one
+
+
+def test_the_provider_decides_what_a_reference_is() -> None:
+    one = choose("bao", spec={"a": "bao:kv/c#user", "b": REFERENCE})
+    assert apply(one, mutate(one, FakeReader(KNOWN)))["spec"] == {"a": "app", "b": REFERENCE}
+
+
+def test_references_to_aws_are_refused_with_the_way_out() -> None:
+    reader = FakeReader(KNOWN)
+    with pytest.raises(Refused, match=r"^spec\.a: references to AWS are resolved in pods only"):
+        mutate(choose("aws", spec={"a": "arn:aws:ssm:eu-west-1:1:parameter/x"}), reader)
+    assert reader.questions == []
+
+
+def test_a_wide_object_far_down_takes_no_more_room_than_a_flat_one() -> None:
+    tree: Any = [[] for _ in range(20_000)] + [REFERENCE]
+    for _ in range(150):
+        tree = {"a": tree}
+    tracemalloc.start()
+    try:
+        found = list(list_texts(tree))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(len(one.steps), one.steps[-1], one.text) for one in found] == [(151, 20_000, REFERENCE)]
+    assert peak < 1_000_000
+
+
+def test_no_more_texts_are_named_than_an_object_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[object] = []
+
+    def name(*steps: str | int) -> str:
+        named.append(steps)
+        return "place"
+
+    monkeypatch.setattr("vault_secrets_webhook.webhook.mutate.custom.name_place", name)
+    assert mutate(make(spec=[REFERENCE] * 2000), FakeReader(KNOWN)).reason == "injected"
+    named.clear()
+    with pytest.raises(Refused, match="2000 are allowed"):
+        mutate(make(spec=[REFERENCE] * 9000), FakeReader(KNOWN))
+    assert len(named) == 2001

@@ -183,9 +183,13 @@ def test_resources_of_the_copying_container(provider: str, expected: dict[str, A
     document = pod(REFERENCES[provider])
     (copier,) = apply(document, mutate(document, environ=environ(provider)))["spec"]["initContainers"]
     assert copier["resources"] == expected
-    other = environ(provider, VAULT_ENV_CPU_LIMIT="1", SECRET_INIT_CPU_LIMIT="2")
-    (copier,) = apply(document, mutate(document, environ=other))["spec"]["initContainers"]
-    assert copier["resources"]["limits"]["cpu"] == ("2" if provider else "1")
+    for other, limit in (
+        ({"SECRET_INIT_CPU_LIMIT": "2"}, "2" if provider else "500m"),
+        ({"VAULT_ENV_CPU_LIMIT": "1", "SECRET_INIT_CPU_LIMIT": "2"}, "1"),
+    ):
+        mutation = mutate(document, environ=environ(provider, **other))
+        (copier,) = apply(document, mutation)["spec"]["initContainers"]
+        assert copier["resources"]["limits"]["cpu"] == limit
 
 
 VERSIONS = [

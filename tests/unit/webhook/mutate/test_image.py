@@ -102,7 +102,9 @@ def test_no_command(document: dict[str, Any], reason: str) -> None:
     )
     assert str(refusal) == start + reason
     (refusal,) = find(named, images=FakeImages(IMAGES), vault_env_from_path="secret/data/a")
-    assert str(refusal).startswith(f"annotation {PREFIX}vault-env-from-path is for every container, and container 'app' has")
+    assert str(refusal).startswith(
+        f"annotation {PREFIX}vault-env-from-path is for every container, and container 'app' has"
+    )
     assert f"because {reason}; or, if the container is not yours" in str(refusal)
 
 

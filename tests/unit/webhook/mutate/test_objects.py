@@ -39,7 +39,10 @@ def mutate_with(defaults: Mapping[str, str], one: dict[str, Any]) -> tuple[Mutat
 
 def test_only_objects_that_ask_for_it_where_the_operator_wants_that() -> None:
     environ = {"OPT_IN": "true"}
-    assert mutate(make_secret(REFERENCE), FakeReader(KNOWN), environ).reason == "not-opted-in"
+    left = mutate(make_secret(REFERENCE), FakeReader(KNOWN), environ)
+    assert (left.reason, left.patch) == ("not-opted-in", [])
+    assert [warning.partition(", because ")[0] for warning in left.warnings] == ["data.a: the reference stays as it is"]
+    assert mutate(make_secret({"a": "see vault: it is there"}), FakeReader(KNOWN), environ).warnings == []
     assert mutate(make_secret(REFERENCE, mutate="true"), FakeReader(KNOWN), environ).reason == "injected"
     assert mutate(make_secret(REFERENCE), FakeReader(KNOWN), {"REQUIRE_PROVIDER": "true"}).reason == "no-provider"
 
@@ -114,3 +117,45 @@ def test_what_is_no_object_is_refused_or_let_through_but_never_a_fault(text: byt
     except Refused as refusal:
         told = str(refusal)
     assert not told or "cannot be read" in told
+
+
+def test_templates_are_not_longer_than_can_be_parsed_in_a_review() -> None:
+    template = "vault:kv/db#${.user}" + "x" * 40_000
+    same = {"a": template, "b": template}
+    assert mutate(make_secret(same), FakeReader(KNOWN)).reason == "injected"
+    with pytest.raises(Refused, match="characters are too long for one object"):
+        mutate(make_secret({"a": template, "b": template + "y"}), FakeReader(KNOWN))
+
+
+@pytest.mark.parametrize("annotations", [{"transit_path": "transit/../sys"}, {"transit_key_id": ".."}])
+def test_transit_cannot_lead_to_another_path(annotations: dict[str, str]) -> None:
+    reader = FakeReader(KNOWN)
+    with pytest.raises(Refused, match="transit-path and transit-key-id must not have"):
+        mutate(make_secret({"a": "vault:v1:abc"}, **{"transit_key_id": "key", **annotations}), reader)
+    assert reader.questions == []
+
+
+def test_an_object_that_opts_out_is_not_asked_about_in_its_namespace() -> None:
+    assert mutate_with({"mutate": "true"}, make_secret(REFERENCE, mutate="skip"))[1] == []
+
+
+def test_a_new_object_may_be_immutable() -> None:
+    for kind in ("Secret", "ConfigMap"):
+        data = make_secret(REFERENCE)["data"] if kind == "Secret" else REFERENCE
+        one = {**make_secret({}), "kind": kind, "data": data, "immutable": True}
+        assert mutate(one, FakeReader(KNOWN)).reason == "injected"
+
+
+def test_a_wrong_reference_is_told_by_its_character_and_not_by_its_text() -> None:
+    with pytest.raises(Refused, match=r"^data\.a: .* \(at character 12 of the reference\)$"):
+        mutate(make_secret({"a": "vault:kv/db"}), FakeReader(KNOWN))
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap", "Database"])
+def test_an_object_that_gets_its_name_later_has_none_for_templates(kind: str) -> None:
+    reader = FakeReader(KNOWN)
+    one = make_secret(REFERENCE, vault_role="{{.namespace}}-{{.name}}-x")
+    del one["metadata"]["name"]
+    data = one["data"] if kind == "Secret" else REFERENCE
+    mutate({**one, "kind": kind, "data": data}, reader)
+    assert [question.role for question in reader.questions] == ["shop--x"]

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from tests.fakes.cluster import apply, mutate
+from vault_secrets_webhook.webhook.annotations import MUTATE, PROVIDER
 from vault_secrets_webhook.webhook.mutate.flavour import EXECUTABLES
 from vault_secrets_webhook.webhook.mutate.grammar import OF_VAULT
-from vault_secrets_webhook.webhook.mutate.oversight import warn_of_arguments, warn_of_windows, warn_of_wrapped
+from vault_secrets_webhook.webhook.mutate.oversight import warn_of_arguments, warn_of_left, warn_of_wrapped
 from vault_secrets_webhook.webhook.mutate.spec import Container
 
 EXE = "/vault/vault-env"
@@ -48,12 +49,43 @@ def describe_missing(executable: str, folder: str) -> str:
 @pytest.mark.parametrize("text", ["vault:a#b", ">>vault:a#b", "vault:", INLINE, "bao:a#b"])
 def test_windows(text: str) -> None:
     expected = "container 'app', variable 'A': the reference stays as it is, because pods for Windows are left alone"
-    assert warn_of_windows(decode(container("plain", "x"), container(text=text), container("other"))) == [expected]
+    containers = decode(container("plain", "x"), container(text=text), container("other"))
+    assert warn_of_left(containers, "windows") == [expected]
 
 
 @pytest.mark.parametrize("text", ["x", "", None, " vault:a#b"])
 def test_windows_without_references(text: str | None) -> None:
-    assert warn_of_windows(decode(container(text=text), {})) == []
+    assert warn_of_left(decode(container(text=text), {}), "windows") == []
+
+
+LEFT: list[tuple[str, dict[str, str], dict[str, str], str]] = [
+    (
+        "no provider",
+        {"REQUIRE_PROVIDER": "true"},
+        {},
+        f"objects without a provider are left alone: set annotation {PROVIDER} to vault or bao",
+    ),
+    (
+        "not opted in",
+        {"OPT_IN": "true"},
+        {},
+        f'only objects that ask for it are changed: set annotation {MUTATE} to "true"',
+    ),
+    ("skipped", {"OPT_IN": "true"}, {MUTATE: "skip"}, ""),
+]
+
+
+@pytest.mark.parametrize(("environ", "annotations", "why"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
+def test_pods_that_did_not_ask(environ: dict[str, str], annotations: dict[str, str], why: str) -> None:
+    document = {**pod(container()), "metadata": {"annotations": annotations}}
+    mutation = mutate(document, environ=environ)
+    expected = [f"container 'app', variable 'A': the reference stays as it is, because {why}"] if why else []
+    assert (mutation.patch, mutation.warnings) == ([], expected)
+
+
+def test_what_another_webhook_wrapped_is_nothing_to_warn_of() -> None:
+    wrapped = container(command=[EXE], args=["app"], volumeMounts=mounted("/vault/"))
+    assert mutate(pod(wrapped), environ={"REQUIRE_PROVIDER": "true"}).warnings == []
 
 
 ARGUMENTS: list[tuple[str, dict[str, Any], list[str]]] = [

@@ -101,6 +101,17 @@ def test_an_immutable_secret_that_is_applied_again_gets_its_values() -> None:
     assert changed["data"] == stored["data"]
 
 
+def test_a_secret_that_becomes_immutable_gets_its_values() -> None:
+    stored = make_secret({"a": "vault:kv/db#user"})
+    assert mutate({**stored, "immutable": True}, FakeReader({"kv/db": DB}), stored=stored).reason == "injected"
+
+
+def test_texts_without_a_reference_stay() -> None:
+    texts = {"a": "vault:kv/db#user", "b": "see vault: docs", "c": None, "d": ""}
+    mutation = mutate({**make_secret({}), "stringData": texts}, FakeReader({"kv/db": DB}))
+    assert [operation.path for operation in mutation.patch] == ["/stringData/a"]
+
+
 FAULTS = [
     pytest.param({"a": "vault:kv/db"}, 422, ["data.a", "no key"], id="reference without key"),
     pytest.param({"a": "vault:kv/db#nope"}, 422, ["data.a", "kv/db", "'nope'", "password"], id="missing key"),

@@ -111,10 +111,10 @@ OUR_MOUNT = {"name": "vault-env", "mountPath": "/vault/", "readOnly": True}
 OUR_WRITABLE = {"name": "vault-env", "mountPath": "/vault/"}
 TLS_MOUNT = {"name": "vault-tls", "mountPath": "/vault/tls/", "readOnly": True}
 WITHOUT = Volumes(VAULT_ENV, Mount("vault-env", "/vault"), None, [], ("/vault/vault-env",))
-WITH = WITHOUT._replace(certificate=Mount("vault-tls", "/vault/tls"))
-BESIDE = WITHOUT._replace(certificate=Mount("vault-env-tls", "/vault-env/tls"))
+WITH = msgspec.structs.replace(WITHOUT, certificate=Mount("vault-tls", "/vault/tls"))
+BESIDE = msgspec.structs.replace(WITHOUT, certificate=Mount("vault-env-tls", "/vault-env/tls"))
 DATA = {"name": "data", "mountPath": "/data"}
-IMAGE = WITH._replace(executable=Mount("vault-env", "/vault", "usr/local/bin"))
+IMAGE = msgspec.structs.replace(WITH, executable=Mount("vault-env", "/vault", "usr/local/bin"))
 IMAGE_MOUNT = {**OUR_MOUNT, "subPath": "usr/local/bin"}
 BELOW = {"name": "data", "mountPath": "/vault/secrets/"}
 FILE = {"name": "data", "mountPath": "/vault/app.json", "subPath": "app.json"}
@@ -195,7 +195,7 @@ def test_another_part_of_our_volume_in_our_place_is_refused(volumes: Volumes, mo
         add_mounts(Patch(), "", container, volumes, {"/vault/tls"})
 
 
-WITH_TOKEN = WITHOUT._replace(files=("/vault/vault-env", "/vault/.vault-token"))
+WITH_TOKEN = msgspec.structs.replace(WITHOUT, files=("/vault/vault-env", "/vault/.vault-token"))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,11 @@ def test_openbao_has_variables_of_its_own() -> None:
     assert settings.headers == {}
 
 
+@pytest.mark.parametrize(("provider", "name"), [("", "vault"), ("vault", "vault"), ("bao", "bao")])
+def test_the_provider_is_named_for_metrics(provider: str, name: str) -> None:
+    assert describe(provider).connection.provider() == name
+
+
 def test_a_service_account_is_one_of_the_objects_namespace_and_forces_kubernetes() -> None:
     access = describe(vault_serviceaccount="app")
     assert (access.account, access.method) == (Account("shop", "app"), "kubernetes")
@@ -98,3 +103,9 @@ def test_the_check_of_certificates_is_the_options_decision() -> None:
 def test_a_namespace_that_no_header_can_carry_is_refused(namespace: str) -> None:
     with pytest.raises(Refused, match="vault-namespace must be plain ASCII"):
         describe(vault_namespace=namespace)
+
+
+@pytest.mark.parametrize("mount", ["", "/", "..", "a/../b", "./a", "a\nb", "a\x1b[31m", "auth/kubernetes"])
+def test_what_is_no_mount_is_refused(mount: str) -> None:
+    with pytest.raises(Refused, match=r"^vault-path"):
+        describe(vault_path=mount)

@@ -72,3 +72,9 @@ def test_messages_name_the_variable_and_show_neither_path_nor_token(tmp_path: Pa
             find_token({name: value}, "VAULT_")
         assert name in str(caught.value)
         assert canary not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a b", "a\nX-Vault-Namespace: b", "t\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_a_file_without_a_token_is_told_and_not_sent(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="VAULT_TOKEN_FILE holds something that cannot be a token"):
+        find_token({"VAULT_TOKEN_FILE": write(tmp_path, "file", text)}, "VAULT_")

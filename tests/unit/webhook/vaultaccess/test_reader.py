@@ -52,17 +52,21 @@ class Observed:
         self.codes: list[str] = []
         self.logins: list[bool] = []
         self.under_way = 0
+        self.providers: set[str] = set()
 
-    def begin_request(self) -> None:
+    def begin_request(self, provider: str) -> None:
         self.under_way += 1
+        self.providers.add(provider)
 
-    def end_request(self, method: str, code: str, seconds: float, sent_bytes: int) -> None:
+    def end_request(self, provider: str, method: str, code: str, seconds: float, sent_bytes: int) -> None:
         self.under_way -= 1
+        self.providers.add(provider)
         self.codes.append(f"{method} {code}")
         assert seconds >= 0
         assert sent_bytes >= 0
 
-    def note_login(self, *, is_successful: bool) -> None:
+    def note_login(self, provider: str, *, is_successful: bool) -> None:
+        self.providers.add(provider)
         self.logins.append(is_successful)
 
 
@@ -107,7 +111,7 @@ def test_one_login_for_many_objects_which_ends_with_the_reader() -> None:
     assert paths == [LOGIN, "secret/data/db", "secret/data/db", "kv/db", REVOKE]
     assert json.loads(server.asked[0].body) == {"role": "default", "jwt": JWT}
     assert [asked.headers.get("x-vault-token") for asked in server.asked[1:]] == ["token-of-the-login"] * 4
-    assert (observed.logins, observed.under_way) == ([True], 0)
+    assert (observed.logins, observed.under_way, observed.providers) == ([True], 0, {"vault"})
     assert observed.codes == ["PUT 200", "GET 200", "GET 200", "GET 200", "PUT 204"]
 
 
@@ -278,9 +282,10 @@ def test_without_a_cluster_there_is_no_token_of_a_service_account() -> None:
 def test_only_the_operator_switches_off_the_check_of_certificates() -> None:
     with FakeServer(serve_paths(USUAL)) as server:
         secret = make_secret({"a": "vault:kv/db#password"}, vault_skip_verify="true")
-        with pytest.raises(Refused, match="vault-skip-verify"):
-            run(server, [secret])
-        assert run(server, [secret], variables={"VAULT_ALLOW_OBJECT_SKIP_VERIFY": "true"})[0].reason == "injected"
+        (checked,) = run(server, [secret])
+        (unchecked,) = run(server, [secret], variables={"VAULT_ALLOW_OBJECT_SKIP_VERIFY": "true"})
+    assert ["the certificate is checked all the same" in warning for warning in checked.warnings] == [True]
+    assert unchecked.warnings == []
 
 
 @in_loop
@@ -303,3 +308,47 @@ async def test_a_service_account_logs_in_with_a_token_for_the_audiences_of_the_s
     assert server.asked[0].json() == {"role": "shop", "jwt": JWT}
     assert "of-the-process" not in str(server.asked)
     assert server.asked[-1].path == REVOKE
+
+
+@in_loop
+async def test_a_service_account_that_is_not_there_is_the_objects_fault_and_a_missing_permission_ours() -> None:
+    one = make_secret({"a": "vault:kv/db#password"}, vault_serviceaccount="app")
+    faults: tuple[tuple[int, type[Exception], str], ...] = (
+        (404, Refused, "there is no ServiceAccount shop/app"),
+        (403, KubernetesError, "serviceaccounts/token"),
+    )
+    for status, fault, words in faults:
+        with FakeServer() as server:
+            settings = Settings.from_environment({"VAULT_ADDR": server.address})
+            async with (
+                talking(Given(status, b'{"kind":"Status","message":"no"}')) as (client, _),
+                open_reader(settings, KubernetesCluster(FakeCluster(), client), Log("error"), {}) as reader,
+            ):
+                with pytest.raises(fault, match=words):
+                    await Objects(settings, reader).mutate_secret(msgspec.json.encode(one), make_request(one))
+        assert server.asked == []
+
+
+def test_a_ciphertext_that_a_dead_token_could_not_decrypt_is_decrypted_by_the_next() -> None:
+    tokens = iter(["one", "two"])
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == LOGIN:
+            return Reply(200, auth(next(tokens)))
+        if asked.headers.get("x-vault-token") == "one":
+            return errors(403, "permission denied")
+        if asked.path == REVOKE:
+            return Reply(204)
+        return Reply(200, {"data": {"batch_results": [{"plaintext": encode("clear")}]}})
+
+    with FakeServer(answer) as server:
+        (mutation,) = run(server, [make_secret({"a": "vault:v1:abc"}, transit_key_id="key")])
+    assert [operation.value for operation in mutation.patch] == [encode("clear")]
+    assert "transit/decrypt/key" in [asked.path for asked in server.asked]
+
+
+def test_what_the_server_says_of_a_login_cannot_break_a_message() -> None:
+    answers = serve_paths({LOGIN: errors(400, "no \x1b[31m role")})
+    with FakeServer(answers) as server, pytest.raises(Refused, match="no ") as caught:
+        run(server, [DB])
+    assert str(caught.value).isprintable()

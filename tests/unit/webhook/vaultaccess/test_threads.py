@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vault_secrets_webhook.webhook.vaultaccess.workers import Workers
+from vault_secrets_webhook.webhook.vaultaccess.threads import Threads
 
 if TYPE_CHECKING:
     from vault_secrets_webhook.inject.resolve import Job
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def test_all_jobs_are_done_even_when_every_thread_runs_such_jobs() -> None:
     async def work() -> None:
-        workers = Workers(workers=2, share=4)
+        threads = Threads(threads=2, share=4)
         done: list[int] = []
         objects: list[list[Job]] = [
             [partial(done.append, index * 100 + job) for job in range(20)] for index in range(8)
         ]
-        await asyncio.gather(*(workers.run(partial(workers.run_jobs, jobs)) for jobs in objects))
-        workers.close()
+        await asyncio.gather(*(threads.run(partial(threads.run_jobs, jobs)) for jobs in objects))
+        threads.close()
         assert sorted(done) == sorted(index * 100 + job for index in range(8) for job in range(20))
 
     asyncio.run(work())
@@ -31,7 +31,7 @@ def test_all_jobs_are_done_even_when_every_thread_runs_such_jobs() -> None:
 
 def test_the_jobs_of_one_object_run_at_the_same_time_within_their_share() -> None:
     async def work() -> None:
-        workers = Workers(workers=8, share=3)
+        threads = Threads(threads=8, share=3)
         together = threading.Barrier(3, timeout=10)
         under_way: list[int] = []
         most: list[int] = []
@@ -42,8 +42,8 @@ def test_the_jobs_of_one_object_run_at_the_same_time_within_their_share() -> Non
             together.wait()
             under_way.pop()
 
-        await workers.run(partial(workers.run_jobs, [job] * 9))
-        workers.close()
+        await threads.run(partial(threads.run_jobs, [job] * 9))
+        threads.close()
         assert max(most) == 3
 
     asyncio.run(work())
@@ -51,10 +51,10 @@ def test_the_jobs_of_one_object_run_at_the_same_time_within_their_share() -> Non
 
 def test_no_jobs_and_faults() -> None:
     async def work() -> None:
-        workers = Workers()
-        await workers.run(partial(workers.run_jobs, []))
+        threads = Threads()
+        await threads.run(partial(threads.run_jobs, []))
         with pytest.raises(ZeroDivisionError):
-            await workers.run(partial(workers.run_jobs, [lambda: 1 // 0, lambda: None]))  # type: ignore[list-item]
-        workers.close()
+            await threads.run(partial(threads.run_jobs, [lambda: 1 // 0, lambda: None]))  # type: ignore[list-item]
+        threads.close()
 
     asyncio.run(work())

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-MOST_WORKERS = 32
+MOST_THREADS = 32
 MOST_FOR_ONE_OBJECT = 8
 
 
-class Workers:
+class Threads:
     """A pool of threads."""
 
-    def __init__(self, workers: int = MOST_WORKERS, share: int = MOST_FOR_ONE_OBJECT) -> None:
-        self.pool = ThreadPoolExecutor(workers, thread_name_prefix="vault")
+    def __init__(self, threads: int = MOST_THREADS, share: int = MOST_FOR_ONE_OBJECT) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="vault")
         self.share = share
 
     async def run(self, work: Callable[[], Result]) -> Result:
