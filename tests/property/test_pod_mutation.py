@@ -168,7 +168,7 @@ def every_container(pod: Any) -> list[Any]:
     return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pods, environs)
 def test_the_patch_applies_and_a_second_pass_changes_nothing(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
@@ -180,7 +180,7 @@ def test_the_patch_applies_and_a_second_pass_changes_nothing(pod: Any, environ: 
         assert again.reason in {"already-injected", mutation.reason}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pods, containers, st.booleans(), environs)
 def test_a_container_that_comes_in_between_is_the_only_one_changed(
     pod: Any, added: Any, is_init: bool, environ: dict[str, str]
@@ -196,7 +196,7 @@ def test_a_container_that_comes_in_between_is_the_only_one_changed(
         assert len(known) >= len(every_container(once))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pods, environs)
 def test_what_is_not_ours_survives(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
@@ -204,7 +204,7 @@ def test_what_is_not_ours_survives(pod: Any, environ: dict[str, str]) -> None:
         assert strip(result, pod) == without_replaced(pod)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(pods, environs)
 def test_a_wrapped_container_finds_the_executable(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
@@ -300,7 +300,7 @@ def without_replaced(pod: Any) -> Any:
     return pod
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pods, environs)
 def test_every_reference_is_wrapped_once(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
@@ -340,7 +340,7 @@ def is_non_root(pod: Any, one: Any) -> bool:
     return bool((pod["spec"].get("securityContext") or {}).get("runAsNonRoot") if own is None else own)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pods, environs)
 def test_injected_containers_are_non_root_where_all_others_are(pod: Any, environ: dict[str, str]) -> None:
     with contextlib.suppress(Refused):
@@ -370,7 +370,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(json_values)
 def test_any_json_is_answered_or_refused(document: Any) -> None:
     with contextlib.suppress(Refused):

@@ -16,14 +16,6 @@ from vault_secrets_webhook.gotemplate.time.location import LOCAL
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.servers.template_oracle import Answer, Case
-
-TABLE = [
-    pytest.param(case, answer, id=case["id"])
-    for area in list_areas()
-    for case, answer in zip(read_cases(area), read_answers(area)[1], strict=False)
-]
-
 
 @pytest.fixture(autouse=True)
 def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,9 +24,12 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LOCAL, "loaded", None)
 
 
-@pytest.mark.parametrize(("case", "answer"), TABLE)
-def test_same_as_go(case: Case, answer: Answer) -> None:
-    assert render_case(case) == answer
+@pytest.mark.parametrize("area", list_areas())
+def test_same_as_go(area: str) -> None:
+    """All cases of an area are one test: a test of its own costs several times what a case does."""
+    pairs = zip(read_cases(area), read_answers(area)[1], strict=False)
+    wrong = {case["id"]: (ours, answer) for case, answer in pairs if (ours := render_case(case)) != answer}
+    assert wrong == {}  # ours, and Go's
 
 
 @pytest.mark.parametrize("area", list_areas())
@@ -47,7 +42,7 @@ def test_every_case_has_its_answer(area: str) -> None:
 
 
 def test_table_is_large() -> None:
-    assert len(TABLE) >= 1_500
+    assert sum(len(read_cases(area)) for area in list_areas()) >= 7_500
 
 
 @pytest.fixture(scope="module")

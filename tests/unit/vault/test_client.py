@@ -348,7 +348,7 @@ def test_rejected(answer: Any, message: str) -> None:
 
 
 def test_server_that_never_stops_is_cut_short() -> None:
-    client, _, _ = make_client([respond(400, {"errors": ["long-secret " * 100_000] * 1000})])
+    client, _, _ = make_client([respond(400, {"errors": ["long-secret " * 100_000] * 50})])
     with pytest.raises(RequestRejected) as raised:
         client.request("PUT", "a", body=b'{"x":"long-secret"}')
     assert "long" not in str(raised.value)
