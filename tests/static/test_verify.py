@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from static import verify as module
 from static.verify import CHECKS, STARTS, Finding, Limits, main, verify
+from tests.servers.process import poll
 from tests.static.compiler import expect_compiler, report_missing, run_compiler
 
 ROOT = Path(__file__).parents[2]
@@ -276,7 +277,7 @@ def test_start_without_an_end(workshop: Workshop, monkeypatch: pytest.MonkeyPatc
     failed = list_failed(verify(path, workshop.modules))
     assert failed.keys() == {"start", "memory"}
     assert failed["start"] == "no end of 30 starts after 0.5 s"
-    assert not list_processes(path)
+    poll(lambda: not list_processes(path), what="the processes that were killed gone")
 
 
 def list_processes(path: Path) -> list[str]:
