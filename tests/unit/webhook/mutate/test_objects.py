@@ -116,7 +116,8 @@ def test_what_is_no_object_is_refused_or_let_through_but_never_a_fault(text: byt
         assert asyncio.run(getattr(objects, f"mutate_{kind}")(text, request)).patch == []
     except Refused as refusal:
         told = str(refusal)
-    assert not told or "cannot be read" in told
+    # How deep the decoder goes depends on the interpreter's version.
+    assert not told or "cannot be read" in told or "nested deeper" in told
 
 
 def test_templates_are_not_longer_than_can_be_parsed_in_a_review() -> None:
