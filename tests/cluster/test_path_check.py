@@ -199,7 +199,7 @@ def test_a_pod_that_gets_everything_is_let_in_and_no_token_is_left(site: Site) -
         )
         assert site.told.strip() == ""
         assert len(site.accessors() - before) <= 1  # one login serves them all
-    poll(lambda: site.accessors() == before, what="the pod's token is revoked")
+    poll(lambda: site.accessors() <= before, what="the pod's token is revoked")
     assert site.bao.request("LIST", "pki/certs", token=site.bao.root_token)[1]["data"]["keys"] == serials
 
 
@@ -307,7 +307,7 @@ def test_a_dry_run_asks_nothing(site: Site) -> None:
     asked = count_requests(site)
     assert site.create(site.refer("none#a"), query="?dryRun=All") == 201
     assert "in a dry run nothing is asked" in site.told
-    assert site.accessors() == before
+    assert site.accessors() <= before
     assert count_requests(site) == asked
     assert site.create(site.refer("none#a")) == 422
     assert count_requests(site) != asked
