@@ -61,9 +61,9 @@ def render_defaults() -> str:
     for row in TABLE:
         cells = [describe_default(row, provider) for provider in FAMILIES]
         if any(cells):
-            rows.append(
-                (code(row.suffix or row.new), *cells[:3]) if not row.provider else (code(row.new), "", "", cells[3])
-            )
+            # With the provider aws everything else is as with vault, and only that one has these.
+            cells = ["", cells[3], ""] if row.provider else cells[:3]
+            rows.append((code(row.suffix or row.new), *cells))
     return render_table(("annotation", "first family", "provider `vault` (or `aws`)", "provider `bao`"), rows)
 
 

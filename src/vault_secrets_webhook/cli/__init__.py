@@ -1,7 +1,7 @@
 """The command line: `vault-secrets-webhook serve | mutate | template | demo`.
 
-Exit codes: 0 done, 1 something is wrong with what was given (a manifest, a secret, a server), 2 wrong usage or settings,
-130 interrupted. Errors go to standard error, and only results to standard output.
+Exit codes: 0 done, 1 something is wrong with what was given (a manifest, a secret, a server), 2 wrong usage or
+settings, 130 interrupted. Errors go to standard error, and only results to standard output.
 """
 
 from __future__ import annotations

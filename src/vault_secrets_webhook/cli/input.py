@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps of the input of `mutate`, and the cluster's where it may be asked: implements `webhook.lookup`."""
+"""Secrets and ConfigMaps of the input of `mutate`, and the cluster's where that may be asked: a `webhook.lookup`."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SCHEME, BAO_SCHEME = "vault:", "bao:"
 WRITE = ">>"
-WRITE_SCHEME = WRITE + SCHEME
 LOGIN = "login"  # behind a scheme
 OPEN = "${"
 DEFAULT_BODY = "{}"

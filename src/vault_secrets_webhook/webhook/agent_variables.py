@@ -1,8 +1,8 @@
 """The variables that an annotation gives to agents: a JSON array of what `env` of a container holds.
 
-Go reads member names without regard to upper and lower case (https://pkg.go.dev/encoding/json#Unmarshal), so annotations
-that were written for it may say `Name` and `Value`; the API server wants the exact names, which are put in their place.
-The members are those of EnvVar,
+Go reads member names without regard to upper and lower case (https://pkg.go.dev/encoding/json#Unmarshal), so
+annotations that were written for it may say `Name` and `Value`; the API server wants the exact names, which are put in
+their place. The members are those of EnvVar,
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables.
 """
 

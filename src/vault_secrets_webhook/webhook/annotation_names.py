@@ -1,4 +1,4 @@
-"""What a question is called in the family of annotations that an object's author writes, for messages about the answer."""
+"""What a question is called in the family of annotations that an object's author writes: for messages about it."""
 
 from __future__ import annotations
 

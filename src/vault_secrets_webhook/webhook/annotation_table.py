@@ -39,7 +39,7 @@ PREFIX = "vault.security.banzaicloud.io/"
 NEW_PREFIX = "secrets-webhook.security.bank-vaults.io/"
 MARK = "injected"
 VAULT, BAO, AWS = "vault", "bao", "aws"
-# Variables of the first webhook that the second one still reads, before its own (CONTRACT, section 8).
+# Variables of the first webhook that the second one still reads, before its own.
 MAPPED_PREFIXES = ("VAULT_ENV_", "TRANSIT_")
 MAPPED_VARIABLES = frozenset(("ENABLE_JSON_LOG", "SERVICE_ACCOUNT_TOKEN_VOLUME_NAME"))
 
@@ -98,7 +98,7 @@ TABLE = (
     Annotation("vault-addr", "VAULT_ADDR", "https://vault:8200", parse_text, "vault_addr", "address of the server; an annotation must repeat the operator's or be on VAULT_ADDR_ALLOWLIST", bao_default="https://bao:8300"),
     Annotation("vault-role", "VAULT_ROLE", "", parse_role, "vault_role", "role to log in with, or a Go template of it; by default the name of the pod's ServiceAccount, and `default` for other objects"),
     Annotation("vault-path", "VAULT_PATH", "kubernetes", parse_text, "vault_path", "mount of the auth method"),
-    Annotation("vault-auth-method", "VAULT_AUTH_METHOD", "jwt", parse_auth_method, "vault_auth_method", "auth method: kubernetes or jwt"),
+    Annotation("vault-auth-method", "VAULT_AUTH_METHOD", "jwt", parse_auth_method, "vault_auth_method", "auth method: kubernetes or jwt; in pods aws-ec2, aws-iam, gcp-gce, gcp-iam, azure and namespaced too, with an image of Bank-Vaults, as the vault-env of this project has not these yet"),
     Annotation("vault-serviceaccount", "VAULT_SERVICEACCOUNT", "", parse_text, "vault_serviceaccount", "ServiceAccount of the object's namespace to log in as for Secrets, ConfigMaps and custom resources; of a pod, only templates of the role see it; VAULT_SERVICEACCOUNT holds for OpenBao, too, unless BAO_SERVICEACCOUNT is set", is_shared=True),
     Annotation("vault-skip-verify", "VAULT_SKIP_VERIFY", "false", parse_bool, "vault_skip_verify", "leave the server's certificate unchecked; annotations need VAULT_ALLOW_OBJECT_SKIP_VERIFY"),
     Annotation("vault-tls-secret", "VAULT_TLS_SECRET", "", parse_object_name, "vault_tls_secret", "Secret whose key ca.crt holds the authorities that the server's certificate is checked with: of the pod's namespace, and of the webhook's for other objects"),
@@ -107,7 +107,7 @@ TABLE = (
     Annotation("vault-ignore-missing-secrets", "VAULT_IGNORE_MISSING_SECRETS", "false", parse_bool, "vault_ignore_missing_secrets", "leave a variable or member out, with a warning, when what it asks for does not exist"),
     Annotation("vault-env-passthrough", "VAULT_ENV_PASSTHROUGH", "", parse_text, "vault_env_passthrough", "names of VAULT_* variables that the application gets, separated by commas", new="vault-passthrough", new_variable="VAULT_PASSTHROUGH"),
     Annotation("vault-env-from-path", "", "", parse_from_path, "vault_env_from_path", "paths (path or path#version, separated by commas) all whose keys become variables, in every container", new="vault-from-path"),
-    Annotation("vault-env-daemon", "VAULT_ENV_DAEMON", "false", parse_bool, "vault_env_daemon", "vault-env stays and renews leases", new="secret-init-daemon", new_variable="SECRET_INIT_DAEMON"),
+    Annotation("vault-env-daemon", "VAULT_ENV_DAEMON", "false", parse_bool, "vault_env_daemon", "vault-env stays and renews leases: that of Bank-Vaults; that of this project cannot yet, and ends with an error", new="secret-init-daemon", new_variable="SECRET_INIT_DAEMON"),
     Annotation("vault-env-delay", "VAULT_ENV_DELAY", "0s", parse_duration, "vault_env_delay", "time to wait before the application starts", new="secret-init-delay", new_variable="SECRET_INIT_DELAY"),
     Annotation("vault-env-image", "VAULT_ENV_IMAGE", "ghcr.io/bank-vaults/vault-env:latest", parse_image, "vault_env_image", "image with /usr/local/bin/vault-env (or secret-init), sh, cp and mkdir", new="secret-init-image", new_variable="SECRET_INIT_IMAGE", new_default="ghcr.io/bank-vaults/secret-init:latest"),
     Annotation("vault-env-image-pull-policy", "VAULT_ENV_PULL_POLICY", "IfNotPresent", parse_pull_policy, "vault_env_pull_policy", "pull policy of that image", new="secret-init-image-pull-policy", new_variable="SECRET_INIT_IMAGE_PULL_POLICY"),
@@ -145,7 +145,7 @@ TABLE = (
     Annotation("", "", "false", parse_bool, "aws_load_from_secret", "take credentials for AWS from a Secret", new="aws-load-from-secret", new_variable="AWS_LOAD_FROM_SECRET", provider=AWS),
     Annotation("", "", "default", parse_object_name, "aws_credentials_namespace", "namespace of that Secret", new="credentials-namespace", new_variable="AWS_CREDENTIALS_NAMESPACE", provider=AWS),
     Annotation("", "", "aws-credentials", parse_object_name, "aws_credentials_secret_name", "name of that Secret", new="credentials-secret-name", new_variable="AWS_CREDENTIALS_SECRET_NAME", provider=AWS),
-    Annotation("", "", "", parse_text, "aws_tls_secret_arn", "secret of AWS with the authorities for its certificate", new="aws-tls-secret-arn", new_variable="AWS_TLS_SECRET_ARN", provider=AWS),
+    Annotation("", "", "", parse_text, "aws_tls_secret_arn", "not supported, a pod with it is refused: secret of AWS with the authorities for its certificate", new="aws-tls-secret-arn", new_variable="AWS_TLS_SECRET_ARN", provider=AWS),
 )  # fmt: skip
 
 
@@ -161,8 +161,8 @@ class Setting(NamedTuple):
 class Family(NamedTuple):
     """How the annotations of one provider are read.
 
-    `settings` are all questions, `keys` those that annotations answer. `predecessors` are keys of the first family, which
-    are read before and so lose; there are none in that family itself.
+    `settings` are all questions, `keys` those that annotations answer. `predecessors` are keys of the first family,
+    which are read before and so lose; there are none in that family itself.
     """
 
     provider: str

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .policy import Policies, Policy
     from .role import Owner
 
-__all__ = ["NEW_PREFIX", "PREFIX", "Options"]
+__all__ = ["NEW_PREFIX", "PREFIX"]
 
 MUTATE = PREFIX + "mutate"
 NEW_MUTATE = NEW_PREFIX + "mutate"
@@ -90,8 +90,8 @@ class Reading(msgspec.Struct):
     def find_role(self, owner: Owner, method: str, default: str) -> str:
         """Give the role to log in with, `default` where none is said.
 
-        Raises Refused when a template makes none, and when an annotation chose one, by name or by template, that it must
-        not.
+        Raises Refused when a template makes none, and when an annotation chose one, by name or by template, that it
+        must not.
         """
         role = find_role(self.options, owner, method, default)
         if self.role_key:

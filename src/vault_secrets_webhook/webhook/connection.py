@@ -24,8 +24,8 @@ REQUEST_TIMEOUT = 408
 class Connection(web.RequestHandler):
     """One connection.
 
-    `header_since` is the loop's time when the header at hand began, `unread_since` that since when the peer does not take
-    all that was written; 0.0 for never.
+    `header_since` is the loop's time when the header at hand began, `unread_since` that since when the peer does not
+    take all that was written; 0.0 for never.
     """
 
     __slots__ = ("clock", "header_since", "is_answering", "reject", "unread_since")

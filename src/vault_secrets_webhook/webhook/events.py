@@ -4,7 +4,8 @@ Who runs `kubectl apply` on a pod reads the refusal at once. Who rolls out a Dep
 controller gets it. So the Event is about the pod's controller, where `kubectl describe` shows it.
 
 It is written after the review is answered and cannot change its outcome. What is repeated is counted, and not written
-each time; what is too much is dropped; and where RBAC forbids it, it is told in the log once and left alone for a while.
+each time; what is too much is dropped; and where RBAC forbids it, it is told in the log once and left alone for a
+while.
 """
 
 from __future__ import annotations

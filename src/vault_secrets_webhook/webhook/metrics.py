@@ -1,8 +1,8 @@
 """What the webhook tells Prometheus about itself.
 
 The names `kubewebhook_*`, their labels and the webhook's id are those that dashboards for Bank-Vaults' webhook ask for
-(CONTRACT, section 9; github.com/slok/kubewebhook). Labels that come out of a request are bounded: whoever can send
-reviews must not be able to make us remember names of his choice without end.
+(github.com/slok/kubewebhook). Labels that come out of a request are bounded: whoever can send reviews must not be able
+to make us remember names of his choice without end.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .admission import AdmissionRequest, Verdict
 
 MOST_NAMESPACES, MOST_KINDS = 1000, 100
-# Of labels with the name of a namespace and a kind: each is some twenty numbers, 5 KiB of text at each look. Those of several workers are written
-# with their names into shared memory, 8 KiB for each combination; a container has 64 MiB of that.
+# Of labels with the name of a namespace and a kind: each is some twenty numbers, 5 KiB of text at each look. Those of
+# several workers are written with their names into shared memory, 8 KiB for each combination; a container has 64 MiB.
 MOST_COMBINATIONS, MOST_SHARED_COMBINATIONS = 2000, 500
 LONGEST_NAMESPACE = 63  # an RFC 1123 label
 LONGEST_KIND = 253 + 63 + 63  # group, version, kind

@@ -1,8 +1,8 @@
 """The annotations that hold for all objects of a namespace: charts of others need none of their own then.
 
 They stand on the Namespace object, or in a ConfigMap of the namespace whose keys are the names of annotations without
-what is before the slash. Whoever may write these decides for the whole namespace; the operator's policy holds for them as
-for annotations of objects. Each is asked for at most once in `KEPT` seconds.
+what is before the slash. Whoever may write these decides for the whole namespace; the operator's policy holds for them
+as for annotations of objects. Each is asked for at most once in `KEPT` seconds.
 """
 
 from __future__ import annotations
@@ -62,5 +62,5 @@ class NamespaceDefaults:
 
 
 def complete_key(suffix: str) -> str:
-    """Give the annotation that a key of a ConfigMap stands for: of the first family if it has it, else of the second."""
+    """Give the annotation that a key of a ConfigMap stands for: of the first family where it has that one."""
     return PREFIX + suffix if PREFIX + suffix in QUESTIONS else NEW_PREFIX + suffix

@@ -1,4 +1,4 @@
-"""What is to be done for one object, once its annotations and the operator's defaults are read: every question answered.
+"""What is to be done for one object, once its annotations and the operator's defaults are read.
 
 Nothing here knows where an answer comes from (`annotation_table`, `annotations`).
 """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Check: TypeAlias = "Callable[[Policy, str, Any, str], Any]"
+    Variables: TypeAlias = tuple[dict[str, Any], ...]
 
 FORBIDDEN_HOSTS = frozenset(("localhost", "metadata.google.internal"))
 # What `inet_aton` reads as an IPv4 address though it is not four decimal numbers: 127.1, 0x7f000001, 017700000001.
@@ -36,7 +37,7 @@ NAMESPACE = "{namespace}"  # in a pattern
 
 
 class Restriction(NamedTuple):
-    """What may be restricted to a list of patterns: the list's member in policy files, its variable, and what it names."""
+    """What may be restricted to a list of patterns: its member in policy files, its variable, and what it names."""
 
     member: str
     variable: str
@@ -119,7 +120,7 @@ class Policy(msgspec.Struct, frozen=True):
             )
 
     def check_choice(self, field: str, annotation: str, text: str, namespace: str) -> None:
-        """Raise Refused with code 403 when what an annotation chooses for a field is on none of the operator's lists."""
+        """Raise Refused with code 403 when what an annotation chooses for a field is not on the operator's list."""
         restriction = RESTRICTIONS[field]
         patterns = self.allowed.get(restriction.member)
         if patterns is None or is_same(text, self.own.get(field, "")):
@@ -170,6 +171,16 @@ def check_account(policy: Policy, annotation: str, text: str, namespace: str) ->
     return text
 
 
+def check_variables(policy: Policy, annotation: str, variables: Variables, namespace: str) -> Variables:
+    """Check the variables of agents: a namespace of the server that they choose. What kubelet makes is on no list."""
+    for variable in variables:
+        if variable["name"] in NAMESPACE_VARIABLES:
+            text = variable.get("value") or ""
+            is_known = "valueFrom" not in variable and "$(" not in text
+            policy.check_choice("vault_namespace", annotation, text if is_known else MADE_LATER, namespace)
+    return variables
+
+
 def check_address(policy: Policy, annotation: str, text: str, _: str) -> str:
     return policy.check_address(annotation, text)
 
@@ -180,12 +191,15 @@ def check_registry_skip_verify(policy: Policy, annotation: str, wanted: bool, _:
 
 
 ROLE, ACCOUNT, SKIP_VERIFY = "vault_role", "vault_serviceaccount", "vault_skip_verify"
+NAMESPACE_VARIABLES = frozenset(("VAULT_NAMESPACE", "BAO_NAMESPACE"))
+MADE_LATER = "$(...)"  # stands for a value that kubelet makes, in messages too
 # Field of Options -> what gives the value that an annotation may have for it, and raises Refused otherwise.
 CHECKS: dict[str, Check] = {
     "vault_addr": check_address,
     "registry_skip_verify": check_registry_skip_verify,
     **{field: check_text(field) for field in RESTRICTIONS},
     ACCOUNT: check_account,
+    "vault_agent_env_variables": check_variables,
 }
 
 
@@ -214,11 +228,6 @@ def matches(pattern: str, text: str, namespace: str) -> bool:
             return False
         at = start + len(part)
     return len(text) - at >= len(last) and text.endswith(last)
-
-
-def parse_addresses(text: str) -> frozenset[str]:
-    """Read a list of addresses, separated by commas. Raises ValueError."""
-    return frozenset(normalize_address(entry) for part in text.split(",") if (entry := part.strip()))
 
 
 def normalize_address(text: str) -> str:

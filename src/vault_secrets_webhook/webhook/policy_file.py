@@ -28,6 +28,7 @@ from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import parse_bool
 
 from .policy import RESTRICTIONS, Policies, Policy, normalize_address
+from .values import split_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,9 +104,7 @@ def read_policies(environ: Mapping[str, str], defaults: Defaults) -> Policies:
 def read_variables(environ: Mapping[str, str]) -> Section:
     """Read what the variables say; empty ones count as absent."""
     fields: dict[str, object] = {
-        field: [entry for part in environ[name].split(",") if (entry := part.strip())]
-        for field, (name, _) in LISTS.items()
-        if environ.get(name)
+        field: list(split_list(environ[name])) for field, (name, _) in LISTS.items() if environ.get(name)
     }
     for field, (name, _, _) in SWITCHES.items():
         if environ.get(name):

@@ -1,7 +1,6 @@
 """The table of who reviews what, by the path that the webhook configuration sends it to.
 
-Paths and ids are those of Bank-Vaults' webhook (CONTRACT, sections 1 and 9), so that its configurations and dashboards
-go on working.
+Paths and ids are those of Bank-Vaults' webhook, so that its configurations and dashboards go on working.
 """
 
 from __future__ import annotations
@@ -37,8 +36,9 @@ def build_reviewers(
 ) -> list[Reviewer]:
     """List who reviews what. `lookup` answers what mutations ask of the cluster, `images` of registries.
 
-    `reader` reads from Vault; without it only pods are reviewed. `pod_cluster` is for what a pod needs of the cluster as a
-    whole, `find_defaults` gives the annotations that hold for a namespace, `checker` asks Vault about what pods name.
+    `reader` reads from Vault; without it only pods are reviewed. `pod_cluster` is for what a pod needs of the cluster
+    as a whole, `find_defaults` gives the annotations that hold for a namespace, `checker` asks Vault about what pods
+    name.
     """
 
     async def mutate(pod: bytes, request: AdmissionRequest) -> Mutation:

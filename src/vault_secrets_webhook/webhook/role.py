@@ -1,7 +1,7 @@
 """The role that a pod logs in with, when its annotation is a Go template.
 
-A template is text that whoever may create a pod wrote, and it is rendered in the middle of a review: so it may call pure
-functions only, may not be long, and may not compute for long.
+A template is text that whoever may create a pod wrote, and it is rendered in the middle of a review: so it may call
+pure functions only, may not be long, and may not compute for long.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def execute_role_template(template: Template, data: object) -> bytes:
 
 
 def find_role(options: Options, owner: Owner, method: str, default: str) -> str:
-    """Give the role to log in with by an auth method, `default` where none is said. Raises Refused like `render_role`."""
+    """Give the role to log in with by an auth method, `default` where none is said. Raises Refused."""
     if not is_template(options.vault_role):
         return options.vault_role or default
     facts = {
@@ -71,8 +71,8 @@ def find_role(options: Options, owner: Owner, method: str, default: str) -> str:
 def render_role(text: str, facts: Mapping[str, str]) -> str:
     """Give the role that a template makes of the facts of a pod.
 
-    They are `authmethod`, `name`, `namespace`, `path` and `serviceaccount`. Raises Refused for a template that fails and
-    for one that makes no role.
+    They are `authmethod`, `name`, `namespace`, `path` and `serviceaccount`. Raises Refused for a template that fails
+    and for one that makes no role.
     """
     try:
         role = execute_role_template(parse_role_template(text), dict(facts)).decode("utf-8")

@@ -22,7 +22,6 @@ from .values import (
     AUTO,
     BY_ITSELF,
     IMAGE,
-    parse_audiences,
     parse_check_level,
     parse_copying,
     parse_defaults_sources,
@@ -34,6 +33,7 @@ from .values import (
     parse_sidecar,
     parse_text,
     parse_workers,
+    split_list,
 )
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ if TYPE_CHECKING:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the process runs, `defaults` for what annotations may change, and the operator's `policy`.
+    """How the process runs, `families` for what annotations may change, and the operator's `policies` for that.
 
     Quantities are text as Kubernetes writes them. `vault_env_copy` is `shell` or `self`; `vault_env_volume_medium` is
-    `Memory`, empty for the disk, `Image` for no copy at all but the image itself as a volume, or `Auto` for `Image` where
-    the cluster has image volumes and `Memory` where not. `reference_check` and `path_check` are `off`, `warn` or `enforce`.
+    `Memory`, empty for the disk, `Image` for no copy at all but the image itself as a volume, or `Auto` for `Image`
+    where the cluster has image volumes and `Memory` where not. `reference_check` and `path_check` are `off`, `warn` or
+    `enforce`.
     """
 
     listen_address: str
@@ -173,7 +174,7 @@ VARIABLES = (
     Variable("REFERENCE_CHECK", "reference_check", "enforce", parse_check_level, "what becomes of a pod with a reference that cannot be parsed: enforce (it is refused), warn (whoever creates it is told) or off"),
     Variable("PATH_CHECK", "path_check", "off", parse_check_level, "what becomes of a pod whose ServiceAccount cannot have what its references name, by what Vault tells without giving a value: enforce (it is refused), warn (whoever creates it is told) or off"),
     Variable("AGENT_SIDECAR", "agent_sidecar", "auto", parse_sidecar, "how agents and consul-template run beside an application: native (init containers that are restarted always), classic (one more container each), or auto for native where the cluster has it (Kubernetes 1.29 or newer)"),
-    Variable("VAULT_SERVICEACCOUNT_AUDIENCE", "vault_serviceaccount_audience", "https://kubernetes.default.svc", parse_audiences, "audiences of the tokens that the webhook asks the API server for to log in as the ServiceAccount of the annotation vault-serviceaccount, separated by commas"),
+    Variable("VAULT_SERVICEACCOUNT_AUDIENCE", "vault_serviceaccount_audience", "https://kubernetes.default.svc", split_list, "audiences of the tokens that the webhook asks the API server for to log in as the ServiceAccount of the annotation vault-serviceaccount, separated by commas"),
     Variable("OPT_IN", "opt_in", "false", parse_bool, "change only objects with the annotation mutate: \"true\", their own or their namespace's"),
     Variable("REQUIRE_PROVIDER", "require_provider", "false", parse_bool, "change only objects with a provider, by annotation or PROVIDER, as Bank-Vaults' secrets-webhook does"),
     Variable("NAMESPACE_DEFAULTS", "namespace_defaults", "", parse_defaults_sources, "where a namespace keeps annotations for objects that lack them: annotations (of the Namespace), configmap:NAME (in it), or both, the first one winning; by default nowhere"),
@@ -226,4 +227,7 @@ def check_pull_secret(fields: Mapping[str, Any]) -> None:
     """Raise ConfigurationError when nobody knows where the default pull secret is."""
     wanted = fields["default_image_pull_secret"] or fields["default_image_pull_secret_service_account"]
     if wanted and not (fields["default_image_pull_secret_namespace"] or fields["kubernetes_namespace"]):
-        raise ConfigurationError("DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE")
+        raise ConfigurationError(
+            "DEFAULT_IMAGE_PULL_SECRET and DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT need a namespace: set"
+            " DEFAULT_IMAGE_PULL_SECRET_NAMESPACE"
+        )

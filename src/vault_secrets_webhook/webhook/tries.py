@@ -1,6 +1,7 @@
-"""What clients of HTTP services have in common: when another try may help, after which pause, and why there was no answer.
+"""What clients of HTTP services have in common: when to try again, after which pause, and why there was no answer.
 
-For statuses: RFC 9110, RFC 6585 (429) and RFC 8470 (425). Which requests may be repeated at all is the client's business.
+For statuses: RFC 9110, RFC 6585 (429) and RFC 8470 (425). Which requests may be repeated at all is the client's
+business.
 """
 
 from __future__ import annotations

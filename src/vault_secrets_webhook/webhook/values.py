@@ -15,7 +15,7 @@ from vault_secrets_webhook.vault.auth import LATER, METHODS
 from .message import show
 from .role import is_template, parse_role_template
 
-# `metav1.LabelSelector`-style names: RFC 1123 subdomain and label, as `k8s.io/apimachinery/pkg/util/validation` has them.
+# Names of objects and of their parts: RFC 1123 subdomain and label, by `validation` of k8s.io/apimachinery.
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?")
@@ -60,18 +60,18 @@ def parse_text(text: str) -> str:
     return text
 
 
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a list at its commas; white space around entries and empty ones do not count."""
+    return tuple(entry for part in text.split(",") if (entry := part.strip()))
+
+
 def parse_hosts(text: str) -> frozenset[str]:
     """Read a list of hosts, each with its port if it has one, separated by commas."""
-    hosts = frozenset(filter(None, map(str.strip, text.split(","))))
+    hosts = frozenset(split_list(text))
     for host in hosts:
         if not HOST.fullmatch(host):
             raise ValueError(f"{show(host)} is not HOST or HOST:PORT: write it as in names of images, without http://")
     return hosts
-
-
-def parse_audiences(text: str) -> tuple[str, ...]:
-    """Read a list of the audiences of a token, separated by commas."""
-    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def parse_pull_policy(text: str) -> str:
@@ -124,7 +124,7 @@ def parse_provider(text: str) -> str:
 
 def parse_names(text: str) -> frozenset[str]:
     """Read names of containers, separated by commas."""
-    names = frozenset(filter(None, map(str.strip, text.split(","))))
+    names = frozenset(split_list(text))
     for name in names:
         if not is_label(name):
             raise ValueError(
@@ -142,7 +142,7 @@ def parse_folder(text: str) -> str:
 
 def parse_defaults_sources(text: str) -> tuple[str, ...]:
     """Read where a namespace keeps defaults: `annotations`, the name of a ConfigMap after `configmap:`, or both."""
-    sources = tuple(filter(None, map(str.strip, text.split(","))))
+    sources = split_list(text)
     for source in sources:
         name = source.removeprefix(CONFIG_MAP_SOURCE)
         if source not in {ANNOTATIONS_SOURCE, OFF} and (name == source or not name or not is_object_name(name)):

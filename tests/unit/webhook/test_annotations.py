@@ -16,12 +16,12 @@ from vault_secrets_webhook.webhook.annotations import (
     NEW_PREFIX,
     PREFIX,
     PROVIDER,
-    Options,
     Reading,
     find_reason_to_skip,
     merge_defaults,
     read_annotations,
 )
+from vault_secrets_webhook.webhook.options import Options
 from vault_secrets_webhook.webhook.role import Owner
 from vault_secrets_webhook.webhook.settings import Settings
 
@@ -489,6 +489,36 @@ def test_lists_restrict_what_annotations_choose(variable: str, suffix: str, allo
     assert str(caught.value).startswith(f"annotation {PREFIX}{suffix}: the ")
     assert variable in str(caught.value)
     assert caught.value.code == 403
+
+
+NAMESPACES_OF_AGENTS = [
+    ('{"name":"VAULT_NAMESPACE","value":"shop-team"}', True),
+    ('{"name":"VAULT_NAMESPACE","value":"/own/"}', True),
+    ('{"name":"VAULT_LOG_LEVEL","value":"debug"}', True),
+    ('{"name":"VAULT_NAMESPACE","value":"team"}', False),
+    ('{"Name":"BAO_NAMESPACE","Value":"team"}', False),
+    ('{"name":"VAULT_NAMESPACE"}', False),
+    ('{"name":"VAULT_NAMESPACE","value":"shop-$(X)"}', False),
+    ('{"name":"VAULT_NAMESPACE","valueFrom":{"configMapKeyRef":{"name":"a","key":"b"}}}', False),
+]
+
+
+@pytest.mark.parametrize(("variable", "is_allowed"), NAMESPACES_OF_AGENTS)
+def test_the_namespace_that_an_agent_gets_by_its_variables_is_held_against_the_list(
+    variable: str, is_allowed: bool
+) -> None:
+    given = {PREFIX + "vault-agent-env-variables": f"[{variable}]"}
+    environ = {"VAULT_NAMESPACE": "own", "VAULT_NAMESPACE_ALLOWLIST": "{namespace}-*"}
+    read(given, VAULT_NAMESPACE="own")
+    refusals = read_all(given, **environ).refusals
+    if is_allowed:
+        refusals.check()
+    else:
+        with pytest.raises(
+            Refused, match=r"vault-agent-env-variables: the namespace .* VAULT_NAMESPACE_ALLOWLIST"
+        ) as one:
+            refusals.check()
+        assert one.value.code == 403
 
 
 def test_what_the_operator_chose_may_be_repeated() -> None:

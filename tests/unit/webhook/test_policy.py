@@ -9,18 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault_secrets_webhook.errors import Refused
-from vault_secrets_webhook.webhook.policy import Policy, is_private_literal, matches, normalize_address, parse_addresses
+from vault_secrets_webhook.webhook.policy import Policy, is_private_literal, matches, normalize_address
 
 ANNOTATION = "vault.security.banzaicloud.io/vault-addr"
 OWN = "https://10.0.0.7:8200"
 LISTED = (
-    "https://vault.example:8200,https://other.example/vault, https://localhost:8200,https://10.1.1.1:8200,"
-    "http://metadata.google.internal,https://app.localhost,https://localhost.,https://2130706433,https://192.0.2.1.,,"
+    "https://vault.example:8200",
+    "https://other.example/vault",
+    "https://localhost:8200",
+    "https://10.1.1.1:8200",
+    "http://metadata.google.internal",
+    "https://app.localhost",
+    "https://localhost.",
+    "https://2130706433",
+    "https://192.0.2.1.",
 )
 
 
 def build_policy(*, allow_private: bool = False) -> Policy:
-    return Policy(own_address=OWN, allowed_addresses=parse_addresses(LISTED), allow_private=allow_private)
+    return Policy(
+        own_address=OWN, allowed_addresses=frozenset(map(normalize_address, LISTED)), allow_private=allow_private
+    )
 
 
 ACCEPTED = [

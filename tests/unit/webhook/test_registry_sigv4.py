@@ -6,16 +6,12 @@ valid ones; `documentation` is the example of the AWS General Reference.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from calendar import timegm
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from vault_secrets_webhook.webhook.registry.cloud.sigv4 import Keys, compute_hmac, sign_request
+from vault_secrets_webhook.webhook.registry.cloud.sigv4 import Keys, sign_request
 from vault_secrets_webhook.wire.message import Request
 
 if TYPE_CHECKING:
@@ -123,11 +119,6 @@ def test_paths_that_mean_the_same(one: str, other: str, same: bool) -> None:
         for path in (one, other)
     }
     assert (len(signatures) == 1) is same
-
-
-@given(st.binary(max_size=200), st.binary(max_size=200))
-def test_hmac(key: bytes, message: bytes) -> None:
-    assert compute_hmac(key, message) == hmac.digest(key, message, hashlib.sha256)
 
 
 def test_keys_show_nothing_secret() -> None:

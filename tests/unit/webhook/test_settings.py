@@ -91,10 +91,10 @@ def test_policy(environ: dict[str, str], field: str, expected: Any) -> None:
             "REGISTRY_PLAIN_HTTP: 'http://a' is not HOST or HOST:PORT: write it as in",
         ),
         ({"DEFAULT_IMAGE_PULL_SECRET": "a/b"}, "DEFAULT_IMAGE_PULL_SECRET: 'a/b' is not the name of an object"),
-        ({"DEFAULT_IMAGE_PULL_SECRET": "a"}, "DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE"),
+        ({"DEFAULT_IMAGE_PULL_SECRET": "a"}, "need a namespace: set DEFAULT_IMAGE_PULL_SECRET_NAMESPACE"),
         (
             {"DEFAULT_IMAGE_PULL_SECRET_SERVICE_ACCOUNT": "a"},
-            "DEFAULT_IMAGE_PULL_SECRET needs DEFAULT_IMAGE_PULL_SECRET_NAMESPACE",
+            "need a namespace: set DEFAULT_IMAGE_PULL_SECRET_NAMESPACE",
         ),
         ({"VAULT_ADDR": "vault:8200"}, "VAULT_ADDR: an address must be a URL"),
         ({"VAULT_ADDR_ALLOWLIST": "https://a,b"}, "VAULT_ADDR_ALLOWLIST: an address must be a URL"),

@@ -23,8 +23,8 @@ MOST_AUTHORITIES = 8
 class Trust(NamedTuple):
     """Ids of authorities in the caBundle.
 
-    `present` are those of now, `settled` those that are there for so long that every API server knows, and `found` those
-    that were there when this process began. `is_known` is false when nothing can be seen of the caBundle.
+    `present` are those of now, `settled` those that are there for so long that every API server knows, and `found`
+    those that were there when this process began. `is_known` is false when nothing can be seen of the caBundle.
     """
 
     present: AbstractSet[str] = frozenset()

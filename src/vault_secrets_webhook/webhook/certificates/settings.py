@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import SECOND
 from vault_secrets_webhook.webhook.message import show
-from vault_secrets_webhook.webhook.values import is_label, is_object_name
+from vault_secrets_webhook.webhook.values import is_label, is_object_name, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ NEEDED = {
 
 def parse_names(text: str) -> frozenset[str]:
     """Read host names and IP addresses, separated by commas."""
-    return frozenset(parse_name(name) for name in map(str.strip, text.split(",")) if name)
+    return frozenset(map(parse_name, split_list(text)))
 
 
 def parse_name(text: str) -> str:

@@ -55,4 +55,5 @@ def read_wish(settings: Settings) -> Wish | None:
 
 def name_service(service: str, namespace: str) -> frozenset[str]:
     """List the names of a Service; API servers ask for the one that ends in `.svc`."""
-    return frozenset(f"{service}{end}" for end in ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))  # fmt: skip
+    inside = f"{service}.{namespace}"
+    return frozenset((service, inside, f"{inside}.svc", f"{inside}.svc.cluster.local"))

@@ -136,13 +136,8 @@ class Client:
     async def read(self, target: Target) -> bytes | None:
         """Read an object as JSON; None when it does not exist. Raises KubernetesError, which names the object."""
         permission = f"the verb get for {target.resource} in namespace {target.namespace}"
-        try:
-            answer = await self.send(Call("GET", target.path(), str(target), permission))
-        except KubernetesError as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
-        return answer.body
+        answer = await find(self, Call("GET", target.path(), str(target), permission))
+        return None if answer is None else answer.body
 
     async def send(self, call: Call) -> Answer:
         """Send a request; gives the answer if its status is 2xx.
@@ -246,6 +241,16 @@ def limit_try(call: Call) -> aiohttp.ClientTimeout:
     if call.is_read():
         return aiohttp.ClientTimeout(total=share)
     return aiohttp.ClientTimeout(total=max(left, SHORTEST_TRY), sock_connect=share)
+
+
+async def find(client: Client, call: Call) -> Answer | None:
+    """Send a request about what need not be there; None when it is not. Raises KubernetesError like `send`."""
+    try:
+        return await client.send(call)
+    except KubernetesError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
 
 
 def decode_answer(answer: Answer, decoder: msgspec.json.Decoder[Decoded], what: str) -> Decoded:

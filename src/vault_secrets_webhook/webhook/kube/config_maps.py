@@ -13,7 +13,7 @@ import msgspec
 
 from vault_secrets_webhook.errors import Refused
 
-from .client import CONFLICT, NOT_FOUND, Call, decode_answer
+from .client import CONFLICT, Call, decode_answer, find
 from .errors import KubernetesError
 
 if TYPE_CHECKING:
@@ -66,12 +66,9 @@ async def create_config_map(
 async def is_there(client: Client, namespace: str, name: str, data: Mapping[str, str]) -> bool:
     """Tell whether there is a ConfigMap with these data. Raises Refused when it has others, and KubernetesError."""
     what, permission = f"{RESOURCE} {namespace}/{name}", f"the verb get for {RESOURCE} in namespace {namespace}"
-    try:
-        answer = await client.send(Call("GET", f"/api/v1/namespaces/{namespace}/{RESOURCE}/{name}", what, permission))
-    except KubernetesError as error:
-        if error.status == NOT_FOUND:
-            return False
-        raise
+    answer = await find(client, Call("GET", f"/api/v1/namespaces/{namespace}/{RESOURCE}/{name}", what, permission))
+    if answer is None:
+        return False
     content = decode_answer(answer, DECODER, what)
     if content.data != dict(data) or content.binary_data:
         raise Refused(

@@ -1,4 +1,7 @@
-"""Reads the annotations of Namespace objects, https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/."""
+"""Reads the annotations of Namespace objects.
+
+Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .client import NOT_FOUND, Call, decode_answer
-from .errors import KubernetesError
+from .client import Call, decode_answer, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +38,5 @@ DECODER = msgspec.json.Decoder(Namespace)
 async def read_namespace_annotations(client: Client, name: str) -> Mapping[str, str]:
     """Give the annotations of a namespace, none when there is no such namespace. Raises KubernetesError."""
     call = Call("GET", f"/api/v1/namespaces/{name}", f"namespace {name}", PERMISSION)
-    try:
-        answer = await client.send(call)
-    except KubernetesError as error:
-        if error.status == NOT_FOUND:
-            return {}
-        raise
-    return decode_answer(answer, DECODER, call.what).metadata.annotations or {}
+    answer = await find(client, call)
+    return {} if answer is None else decode_answer(answer, DECODER, call.what).metadata.annotations or {}

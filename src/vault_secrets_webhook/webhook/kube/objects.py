@@ -53,9 +53,9 @@ class ServiceAccount(msgspec.Struct, frozen=True, rename="camel"):
 
 Object = TypeVar("Object", Secret, ConfigMap, ServiceAccount)
 
-_decode_secret = msgspec.json.Decoder(Secret)
-_decode_config_map = msgspec.json.Decoder(ConfigMap)
-_decode_service_account = msgspec.json.Decoder(ServiceAccount)
+SECRET_DECODER = msgspec.json.Decoder(Secret)
+CONFIG_MAP_DECODER = msgspec.json.Decoder(ConfigMap)
+SERVICE_ACCOUNT_DECODER = msgspec.json.Decoder(ServiceAccount)
 
 
 class ClusterLookup:
@@ -66,17 +66,17 @@ class ClusterLookup:
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Give the data of a Secret, None when there is none. Raises KubernetesError."""
-        found = await self.find(Target(SECRETS, namespace, name), _decode_secret)
+        found = await self.find(Target(SECRETS, namespace, name), SECRET_DECODER)
         return None if found is None else found.data or {}
 
     async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Give the data of a ConfigMap, None when there is none. Raises KubernetesError."""
-        found = await self.find(Target(CONFIG_MAPS, namespace, name), _decode_config_map)
+        found = await self.find(Target(CONFIG_MAPS, namespace, name), CONFIG_MAP_DECODER)
         return None if found is None else found.data or {}
 
     async def pull_secrets(self, namespace: str, service_account: str) -> Sequence[str] | None:
         """Give the pull secrets of a ServiceAccount, None when there is none. Raises KubernetesError."""
-        found = await self.find(Target(SERVICE_ACCOUNTS, namespace, service_account), _decode_service_account)
+        found = await self.find(Target(SERVICE_ACCOUNTS, namespace, service_account), SERVICE_ACCOUNT_DECODER)
         return None if found is None else [one.name for one in found.image_pull_secrets or ()]
 
     async def find(self, target: Target, decoder: msgspec.json.Decoder[Object]) -> Object | None:
@@ -100,7 +100,7 @@ class ClusterLookup:
 
 
 class NoCluster:
-    """Stands in where there is no cluster: pods without Secrets and ConfigMaps can be reviewed. A `PullSecretLookup`."""
+    """Stands in for a cluster: pods without Secrets and ConfigMaps can be reviewed. A `PullSecretLookup`."""
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Raise KubernetesError."""

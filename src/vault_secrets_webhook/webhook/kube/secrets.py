@@ -1,8 +1,9 @@
 """One Secret that the webhook itself keeps: read, created, and changed without losing what another replica wrote.
 
 A change is a JSON merge patch (RFC 7386) that carries `resourceVersion`: it touches only what it names, and the API
-server answers 409 when the Secret is not the one any more that was read. https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-What the data mean is not known here, and they are in no message.
+server answers 409 when the Secret is not the one any more that was read
+(https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions). What the data mean is not known here,
+and they are in no message.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .client import MERGE_PATCH, NOT_FOUND, Call, decode_answer
-from .errors import KubernetesError
+from .client import MERGE_PATCH, Call, decode_answer, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,19 +64,14 @@ class StoredSecret(msgspec.Struct, frozen=True):
         return self.metadata.labels or {}
 
 
-_decode = msgspec.json.Decoder(StoredSecret)
+DECODER = msgspec.json.Decoder(StoredSecret)
 
 
 async def read_secret(client: Client, name: SecretName) -> StoredSecret | None:
     """Read a Secret, None when there is none. Raises KubernetesError."""
     path = f"{name.folder()}/{name.name}"
-    try:
-        answer = await client.send(Call("GET", path, str(name), name.permission("get")))
-    except KubernetesError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
-    return decode_answer(answer, _decode, str(name))
+    answer = await find(client, Call("GET", path, str(name), name.permission("get")))
+    return None if answer is None else decode_answer(answer, DECODER, str(name))
 
 
 async def create_secret(

@@ -40,7 +40,7 @@ class TokenRequest(msgspec.Struct, frozen=True):
     status: TokenRequestStatus
 
 
-_decoder = msgspec.json.Decoder(TokenRequest)
+DECODER = msgspec.json.Decoder(TokenRequest)
 
 
 async def request_token(
@@ -64,5 +64,5 @@ async def request_token(
         f"the verb create for serviceaccounts/token in namespace {namespace}",
         msgspec.json.encode(body),
     )
-    status = decode_answer(await client.send(call), _decoder, what).status
+    status = decode_answer(await client.send(call), DECODER, what).status
     return ServiceAccountToken(status.token, status.expiration_timestamp)

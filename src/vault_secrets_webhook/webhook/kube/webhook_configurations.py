@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .client import JSON_PATCH, NOT_FOUND, Call, decode_answer
-from .errors import KubernetesError
+from .client import JSON_PATCH, Call, decode_answer, find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,19 +77,14 @@ class Configuration(msgspec.Struct, frozen=True):
         ]
 
 
-_decode = msgspec.json.Decoder(Configuration)
+DECODER = msgspec.json.Decoder(Configuration)
 
 
 async def read_configuration(client: Client, name: str) -> Configuration | None:
     """Read a configuration, None when there is none. Raises KubernetesError."""
     what, path = f"{RESOURCE} {name}", f"{FOLDER}/{name}"
-    try:
-        answer = await client.send(Call("GET", path, what, f"the verb get for {RESOURCE} {name}"))
-    except KubernetesError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
-    return decode_answer(answer, _decode, what)
+    answer = await find(client, Call("GET", path, what, f"the verb get for {RESOURCE} {name}"))
+    return None if answer is None else decode_answer(answer, DECODER, what)
 
 
 async def change_bundles(

@@ -19,7 +19,7 @@ from .quantity import fit_request
 from .volume import CERTIFICATE_KEY, Mount, build_mount
 
 if TYPE_CHECKING:
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
 
     from .flavour import Flavour
     from .spec import PodSpec

@@ -23,7 +23,7 @@ from .hcl import Block, encode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
 
     from .hcl import Body
     from .spec import Metadata

@@ -16,12 +16,19 @@ from .agent_config import CONFIG_KEY
 from .copying import list_container_names
 from .delivery import build_empty_dir
 from .flavour import find_flavour
-from .volume import Mount, build_certificate_volume, find_free_name, normalize_path, plan_certificate
+from .volume import (
+    Mount,
+    build_certificate_volume,
+    find_free_name,
+    find_volume_at,
+    normalize_path,
+    plan_certificate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .flavour import Flavour
@@ -48,14 +55,14 @@ class Store:
         self.added: list[dict[str, Any]] = []
 
     def add(self, wanted: str, source: dict[str, Any]) -> str:
-        """Add a volume; its name."""
+        """Add a volume; gives its name."""
         name = find_free_name(wanted, self.taken)
         self.taken.add(name)
         self.added.append({"name": name, **source})
         return name
 
     def add_config(self, wanted: str, config_map: str, *, has_more: bool = False) -> str:
-        """Add a volume with the configuration in a ConfigMap, and with what else is there if that `has_more`; its name."""
+        """Add a volume with the configuration in a ConfigMap, if that `has_more` with all of it; gives its name."""
         items = {} if has_more else {"items": [{"key": CONFIG_KEY, "path": CONFIG_KEY}]}
         return self.add(wanted, {"configMap": {"name": config_map, **items}})
 
@@ -89,11 +96,6 @@ class Store:
     def plan_secrets(self, wanted: str, folder: str) -> Mount:
         """Decide on the volume that files are written to; it is in memory."""
         return Mount(self.find_volume(folder) or self.add(wanted, {"emptyDir": {"medium": MEMORY}}), folder)
-
-
-def find_volume_at(container: Container, folder: str) -> str:
-    mounts = container.volume_mounts or ()
-    return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == folder), "")
 
 
 def find_token_mount(containers: Iterable[Container], folder: str) -> dict[str, Any] | None:

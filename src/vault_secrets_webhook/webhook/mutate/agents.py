@@ -28,16 +28,17 @@ from vault_secrets_webhook.webhook.values import CLASSIC_SIDECAR, NATIVE_SIDECAR
 from . import agent, consul_template
 from .agent import Surroundings, build_login_agent, build_rendering_agent, make_sidecar
 from .agent_config import CONFIG_KEY, Login, build_config, generate_config_map
-from .agent_volumes import CONFIGFILE_PATH, Store, find_token_mount, find_volume_at, read_secrets_folder
+from .agent_volumes import CONFIGFILE_PATH, Store, find_token_mount, read_secrets_folder
 from .consul_template import build_consul_template, list_sinks
 from .copying import SAYS_NOTHING, build_security_context
 from .flavour import AWS, BAO, VAULT, find_flavour
-from .volume import build_mount, normalize_path
+from .spec import list_containers
+from .volume import build_mount, find_volume_at, normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .agent_config import GeneratedConfigMap
@@ -204,8 +205,7 @@ def plan_agents(request: AgentRequest) -> Agents | None:
     wishes = read_wishes(options, is_wrapping=bool(request.served))
     if not wishes.is_any():
         return None
-    all_containers = (*(spec.init_containers or ()), *(spec.containers or ()))
-    present = [one for one in all_containers if is_agent(one)]
+    present = [one for one in list_containers(spec) if is_agent(one)]
     return Planning(request, wishes, present).plan()
 
 
@@ -342,8 +342,7 @@ class Planning:
         spec = self.request.spec
         if spec.automount_service_account_token is False and self.wishes.login and LOGIN not in self.kinds:
             folder = normalize_path(self.options.service_account_token_path)
-            containers = (*(spec.containers or ()), *(spec.init_containers or ()))
-            if not any(find_volume_at(one, folder) for one in containers):
+            if not any(find_volume_at(one, folder) for one in list_containers(spec)):
                 return [CANNOT_LOG_IN.format(folder=folder)]
         return []
 

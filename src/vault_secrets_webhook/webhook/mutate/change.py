@@ -1,7 +1,7 @@
 """The patch of a pod of which it is known what is to be done: containers wrapped, volumes, agents, init containers.
 
-Parts come in the order that is documented for them (CONTRACT, sections 4.6 to 4.8). What is inserted before others comes
-last into the patch, because indices change by it.
+Parts come in the order that is documented for them. What is inserted before others comes last into the patch, because
+indices change by it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from .copying import (
 from .delivery import Demand, plan_delivery
 from .environment import Context, build_variables, check_credentials, set_variables
 from .flavour import AWS, VAULT_ENV
+from .spec import name_service_account
 from .volume import add_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vault_secrets_webhook.errors import Refused
-    from vault_secrets_webhook.webhook.annotations import Options, Reading
+    from vault_secrets_webhook.webhook.annotations import Reading
+    from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.refusals import Refusals
     from vault_secrets_webhook.webhook.settings import Settings
 
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from .patch import Patch
     from .spec import Metadata, PodSpec
     from .volume import Mount
-
-DEFAULT_SERVICE_ACCOUNT = "default"
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -147,9 +147,8 @@ def plan_pod(job: Job) -> Plan:
 
 def name_role(job: Job) -> str:
     """Name the role that the pod logs in with. Raises Refused when its template makes none."""
-    options, spec = job.options, job.spec
-    account = spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT
-    return job.reading.find_role(Owner(job.namespace, job.metadata.name or ""), options.vault_auth_method, account)
+    owner = Owner(job.namespace, job.metadata.name or "")
+    return job.reading.find_role(owner, job.options.vault_auth_method, name_service_account(job.spec))
 
 
 def wrap_containers(patch: Patch, job: Job, plan: Plan) -> list[str]:

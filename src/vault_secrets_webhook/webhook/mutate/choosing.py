@@ -22,12 +22,13 @@ from .agents import is_agent
 from .container import is_wrapped
 from .copying import is_copying
 from .sources import check_literals, find_references
+from .spec import list_containers, list_required_terms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.lookup import ObjectLookup
+    from vault_secrets_webhook.webhook.options import Options
 
     from .sources import Search
     from .spec import Container, NodeSelectorTerm, PodSpec, SecurityContext
@@ -72,10 +73,8 @@ def has_windows_options(context: SecurityContext | None) -> bool:
 
 
 def requires_windows(spec: PodSpec) -> bool:
-    """Tell whether the pod's node affinity leaves it no other nodes: each of its terms, one of which must hold, asks so."""
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    required = affinity.required if affinity else None
-    terms = (required.node_selector_terms or ()) if required else ()
+    """Tell whether node affinity leaves the pod no other nodes: one of its terms must hold, and each asks so."""
+    terms = list_required_terms(spec)
     return bool(terms) and all(map(is_for_windows, terms))
 
 
@@ -84,11 +83,6 @@ def is_for_windows(term: NodeSelectorTerm) -> bool:
         one.key in SYSTEM_LABELS and one.operator == AMONG and one.values == [WINDOWS]
         for one in term.match_expressions or ()
     )
-
-
-def list_containers(spec: PodSpec) -> list[Container]:
-    """Give all containers, init containers first."""
-    return [*(spec.init_containers or ()), *(spec.containers or ())]
 
 
 class Survey(msgspec.Struct, frozen=True):

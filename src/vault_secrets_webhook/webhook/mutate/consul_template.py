@@ -1,7 +1,7 @@
 """The container that runs consul-template, which renders files with the token that it finds in its home.
 
-https://github.com/hashicorp/consul-template/blob/main/docs/configuration.md. It knows the variables VAULT_... only; with
-OpenBao it gets those of that name beside, for templates that ask for them.
+https://github.com/hashicorp/consul-template/blob/main/docs/configuration.md. It knows the variables VAULT_... only;
+with OpenBao it gets those of that name beside, for templates that ask for them.
 """
 
 from __future__ import annotations

@@ -18,13 +18,13 @@ from vault_secrets_webhook.webhook.annotation_names import name_annotation
 from vault_secrets_webhook.webhook.values import BY_ITSELF
 
 from .flavour import FLAVOURS, VAULT_ENV
-from .spec import SecurityContext
-from .volume import find_free_name, normalize_path
+from .spec import SecurityContext, list_containers
+from .volume import find_free_name, find_volume_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .flavour import Flavour
@@ -88,7 +88,7 @@ def copies_token(spec: PodSpec, volume: str, before: int, flavour: Flavour) -> b
 def list_token_volumes(spec: PodSpec, before: int, flavour: Flavour) -> list[str]:
     """Give the volumes that init containers before an index copy a token into."""
     return [
-        find_shared_volume(container, flavour)
+        find_volume_at(container, flavour.folder)
         for container in (spec.init_containers or ())[:before]
         if is_copying(container) and get_script(container).endswith(" " + flavour.token_file)
     ]
@@ -96,12 +96,6 @@ def list_token_volumes(spec: PodSpec, before: int, flavour: Flavour) -> list[str
 
 def has_volume(spec: PodSpec, name: str) -> bool:
     return any(volume.name == name for volume in spec.volumes or ())
-
-
-def find_shared_volume(container: Container, flavour: Flavour) -> str:
-    """Give the volume that the container has in the flavour's folder, empty when there is none."""
-    mounts = container.volume_mounts or ()
-    return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == flavour.folder), "")
 
 
 class Circumstances(msgspec.Struct, frozen=True):
@@ -248,7 +242,7 @@ def find_agreed_user(served: Sequence[SecurityContext]) -> int | None:
 
 
 def list_container_names(spec: PodSpec) -> Collection[str]:
-    return {one.name or "" for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
+    return {one.name or "" for one in list_containers(spec)}
 
 
 def read_copier(container: Container) -> Copier | None:
@@ -264,7 +258,7 @@ def read_copier(container: Container) -> Copier | None:
     else:
         return None
     made = frozenset(point.replace("$$", "$") for point in points)
-    return Copier(flavour, find_shared_volume(container, flavour), made)
+    return Copier(flavour, find_volume_at(container, flavour.folder), made)
 
 
 def escape_dollars(text: str) -> str:

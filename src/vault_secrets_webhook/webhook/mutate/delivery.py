@@ -24,7 +24,7 @@ from .volume import Supply, Volumes, list_mount_points, plan_volumes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
     from vault_secrets_webhook.webhook.settings import Settings
 
     from .flavour import Flavour

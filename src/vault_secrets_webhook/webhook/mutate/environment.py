@@ -1,9 +1,9 @@
 """The variables that tell vault-env or secret-init in a container what to do, in the order that is documented for them.
 
-Vault-env and secret-init for Vault and OpenBao understand the same ones under different names (CONTRACT, sections 4 and 8);
-names of secret-init are those that its `pkg/common/config.go` and `pkg/provider/*/config.go` read. The webhook's own
-VAULT_TOKEN is not among them, and no setting can bring it in; credentials for AWS are taken by kubelet from a Secret
-of the pod's namespace, and never seen here.
+Vault-env and secret-init for Vault and OpenBao understand the same ones under different names; names of secret-init are
+those that its `pkg/common/config.go` and `pkg/provider/*/config.go` read. The webhook's own VAULT_TOKEN is not among
+them, and no setting can bring it in; credentials for AWS are taken by kubelet from a Secret of the pod's namespace, and
+never seen here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .flavour import AWS, BAO, VAULT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
 
     from .patch import Patch
     from .spec import Container
@@ -72,7 +72,7 @@ def format_bool(value: bool) -> str:  # noqa: FBT001 - it is the value itself, n
 
 
 def build_table(words: Words) -> Variables:
-    """Make the table of a flavour whose server is Vault or OpenBao. The first nine are always there, as they always were."""
+    """Make the table of a flavour whose server is Vault or OpenBao. The first nine are always there."""
     prefix = words.prefix
     table: tuple[tuple[str, Callable[[Context], str | None]], ...] = (
         (prefix + "ADDR", lambda of: of.options.vault_addr),
@@ -122,8 +122,8 @@ def write_log_server(of: Context) -> str | None:
 def build_aws_table(words: Words) -> Variables:
     """Make the table of secret-init for AWS, which has the region told and finds credentials as the SDK of AWS does.
 
-    See https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html: of an identity that the cluster gives
-    to the ServiceAccount it needs nothing from here.
+    See https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html: of an identity that the cluster
+    gives to the ServiceAccount it needs nothing from here.
     """
     table: tuple[tuple[str, Callable[[Context], str | None]], ...] = (
         ("AWS_REGION", lambda of: of.options.aws_region or None),

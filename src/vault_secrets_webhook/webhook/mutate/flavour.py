@@ -1,9 +1,8 @@
 """What a wrapped pod looks like: the names and places that depend on who starts the application in it.
 
 `VAULT_ENV` is Bank-Vaults' first webhook with vault-env, the `SECRET_INIT_...` ones are its second webhook, whose
-secret-init has a flavour for each provider. Names and places are theirs (CONTRACT, sections 4 and 8), so that manifests
-and policies that know them go on working; secret-init of our image is vault-env under another name.
-Nothing here knows about references (`grammar`) or variables (`environment`).
+secret-init has a flavour for each provider. Names and places are theirs, so that manifests and
+policies that know them go on working; secret-init of our image is vault-env under another name. Nothing here knows about references (`grammar`) or variables (`environment`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
 
 IMAGE_FOLDER = "/usr/local/bin"  # of the executable, in its image
 VAULT, BAO, AWS = "vault", "bao", "aws"
@@ -25,9 +24,9 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `name` is the executable's, `executable` its path in containers, in whose `folder` its volume is mounted.
     `certificate_*` is where the authorities for the server's certificate are, `other_certificate_*` the same for a pod
     whose author has a volume of that name. `image_points` are the folders that the image has beside the executable, as
-    containers see them: for the certificate, and where agents of all kinds write.
-    `copying` and `copying_with_points` are the scripts that copy the executable, `copying_itself` the command with which
-    it does that alone, `copying_token` the script that copies a token.
+    containers see them: for the certificate, and where agents of all kinds write. `copying` and `copying_with_points`
+    are the scripts that copy the executable, `copying_itself` the command with which it does that alone,
+    `copying_token` the script that copies a token.
     """
 
     provider: str

@@ -1,8 +1,8 @@
 """How references are told from other texts, for each provider.
 
 References to Vault and OpenBao have one grammar, which is `inject.reference`, with different schemes. Those to AWS are
-names of AWS itself (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html) and always a value as a whole:
-what is behind their beginning, secret-init in the container finds out.
+names of AWS itself (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html) and always a value as a
+whole: what is behind their beginning, secret-init in the container finds out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vault_secrets_webhook.inject.reference import Part
-    from vault_secrets_webhook.webhook.annotations import Options
+    from vault_secrets_webhook.webhook.options import Options
 
 ARNS = ("arn:aws:secretsmanager:", "arn:aws:ssm:")
 # What nearly all references look like, `vault:path#key`. Whatever this matches, `parse` takes (a property test proves
@@ -30,10 +30,10 @@ PLAIN_REST = r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+#[A-Za-z0-9_.-]+"
 class Grammar(NamedTuple):
     """What a reference is. `mark` is a text that every reference has in it: looking for it is the fastest first look.
 
-    `plain` matches the usual ones as a whole, `has_reference` tells of any text whether one is in it, right or wrong, and
-    `parse` reads it, where there is something to be read. `other` is a scheme that its author may have meant. `before_colon`
-    are the letters before the first colon of what may be meant as a reference: one look tells most texts from those.
-    `example` is what to write.
+    `plain` matches the usual ones as a whole, `has_reference` tells of any text whether one is in it, right or wrong,
+    and `parse` reads it, where there is something to be read. `other` is a scheme that its author may have meant.
+    `before_colon` are the letters before the first colon of what may be meant as a reference: one look tells most texts
+    from those. `example` is what to write.
     """
 
     mark: str

@@ -1,10 +1,10 @@
 """Writes HCL documents: the configuration of Vault's and OpenBao's agents.
 
 These read HCL version 1 (https://github.com/hashicorp/hcl/tree/hcl1). There a `${` opens an interpolation inside of a
-string, up to the brace that closes it, and escapes in it stay as they are; HCL version 2 knows `%{` as well, and neither
-knows the other's way to escape them. So every character that is not plain printable ASCII, and every `$` and `%`, is
-written as its code point, which both read back as that character: whatever is in a text, it stays one text.
-NUL is what neither can hold.
+string, up to the brace that closes it, and escapes in it stay as they are; HCL version 2 knows `%{` as well, and
+neither knows the other's way to escape them. So every character that is not plain printable ASCII, and every `$` and
+`%`, is written as its code point, which both read back as that character: whatever is in a text, it stays one text. NUL
+is what neither can hold.
 
     document   body
     body       { name "=" value newline | block }

@@ -17,15 +17,17 @@ from vault_secrets_webhook.webhook.lookup import ImageQuestion
 from vault_secrets_webhook.webhook.message import show
 from vault_secrets_webhook.webhook.registry.errors import RegistryError
 
+from .copying import escape_dollars
+from .spec import list_required_terms, name_service_account
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from vault_secrets_webhook.webhook.annotations import Options
     from vault_secrets_webhook.webhook.lookup import ImageLookup, ImageReview, ImageStart
+    from vault_secrets_webhook.webhook.options import Options
 
     from .spec import Container, NodeSelectorTerm, PodSpec, PreferredTerm
 
-DEFAULT_SERVICE_ACCOUNT = "default"
 ARCHITECTURE_LABELS = ("kubernetes.io/arch", "beta.kubernetes.io/arch")
 AMONG, NOT_AMONG = "In", "NotIn"
 # How ENTRYPOINT is reset in a Dockerfile; container runtimes take it for none.
@@ -81,18 +83,14 @@ async def find_command(container: Container, asker: Asker, images: ImageReview |
     words = list_words(start, container)
     if not words and not container.args:
         return explain(container, asker, STARTS_NOTHING)
-    return [protect_dollars(word) for word in words]
+    # What kubelet expands is `$(NAME)` in what a pod says, and not in what an image says.
+    return [escape_dollars(word) for word in words]
 
 
 def list_words(start: ImageStart, container: Container) -> list[str]:
     """Give the words of an image that a container's arguments come after."""
     entrypoint = () if start.entrypoint == RESET else start.entrypoint
     return [*entrypoint, *(() if container.args else start.command)]
-
-
-def protect_dollars(word: str) -> str:
-    """Keep kubelet from expanding `$(NAME)`, which it does in what a pod says, and not in what an image says."""
-    return word.replace("$", "$$")
 
 
 def explain(container: Container, asker: Asker, reason: str) -> Refused:
@@ -111,7 +109,7 @@ def ask(image: str, asker: Asker) -> ImageQuestion:
         image=image,
         namespace=asker.namespace,
         pull_secrets=tuple(one.name for one in spec.image_pull_secrets or () if one.name),
-        service_account=spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT,
+        service_account=name_service_account(spec),
         architectures=wanted,
         skips_verification=asker.options.registry_skip_verify,
         unwanted_architectures=tuple(unwanted),
@@ -124,7 +122,7 @@ def list_architectures(spec: PodSpec) -> Iterator[str]:
     What is preferred counts among what is required; where nothing is, it is all that is known.
     """
     selected = [wanted for label in ARCHITECTURE_LABELS if (wanted := (spec.node_selector or {}).get(label))]
-    required = selected or [name for term in list_required(spec) for name in list_values(term, AMONG)]
+    required = selected or [name for term in list_required_terms(spec) for name in list_values(term, AMONG)]
     preferred = [name for one in list_preferred(spec) for name in list_values(one.preference, AMONG)]
     yield from (name for name in preferred if name in required or not required)
     yield from required
@@ -132,15 +130,9 @@ def list_architectures(spec: PodSpec) -> Iterator[str]:
 
 def list_unwanted_architectures(spec: PodSpec) -> set[str]:
     """Give the architectures of nodes on which a pod must not run, or does not like to."""
-    terms = [set(list_values(term, NOT_AMONG)) for term in list_required(spec)]
+    terms = [set(list_values(term, NOT_AMONG)) for term in list_required_terms(spec)]
     forbidden = set.intersection(*terms) if terms else set()  # a node must meet one of the terms
     return forbidden.union(*(list_values(one.preference, NOT_AMONG) for one in list_preferred(spec)))
-
-
-def list_required(spec: PodSpec) -> list[NodeSelectorTerm]:
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    required = affinity.required if affinity else None
-    return (required.node_selector_terms or []) if required else []
 
 
 def list_preferred(spec: PodSpec) -> list[PreferredTerm]:

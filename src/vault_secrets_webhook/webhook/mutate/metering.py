@@ -1,7 +1,7 @@
 """What all templates of one object together may cost the webhook.
 
-In a pod a template that computes for long holds up its own pod only. Here it would hold up everybody's, and who wrote it
-needs no more than the right to create a ConfigMap.
+In a pod a template that computes for long holds up its own pod only. Here it would hold up everybody's, and who wrote
+it needs no more than the right to create a ConfigMap.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class MeteredTemplate(Template):
 
     __slots__ = ("budget", "template")
 
-    def __init__(self, template: Template, budget: Budget) -> None:  # pylint: disable=super-init-not-called
+    def __init__(self, template: Template, budget: Budget) -> None:
+        # Without `super().__init__`, which would parse the text once more.
         self.template = template
         self.budget = budget
 

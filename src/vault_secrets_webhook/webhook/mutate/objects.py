@@ -1,8 +1,8 @@
 """Secrets, ConfigMaps and other objects: references in them are replaced by their values, on the way into the cluster.
 
 Unlike a pod's, these values end in etcd, and it is the webhook that reads them. So who may have what is decided by the
-role that it logs in with; whatever is wrong with an object is told by place, all of it at once; and nothing is done in a
-dry run that could change anything: not even a read, because reading a database role makes a user.
+role that it logs in with; whatever is wrong with an object is told by place, all of it at once; and nothing is done in
+a dry run that could change anything: not even a read, because reading a database role makes a user.
 
 A value that itself looks like a reference is refused: the next update of the object would follow it, and whoever may
 write one secret in Vault could read another one through the webhook.

@@ -16,15 +16,17 @@ from vault_secrets_webhook.errors import InvalidReference, Refused, VaultError
 from vault_secrets_webhook.inject.reference import LOGIN, Ciphertext, Read, Reference, parse_paths
 from vault_secrets_webhook.vault.auth import METHODS
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
+from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.message import escape, show
 from vault_secrets_webhook.webhook.values import ENFORCE, OFF, is_object_name
-from vault_secrets_webhook.webhook.vaultaccess.access import PREFIXES, find_scheme
+from vault_secrets_webhook.webhook.vaultaccess.access import PREFIXES, find_scheme, read_authorities
 from vault_secrets_webhook.webhook.vaultaccess.checking import PathQuestion
 from vault_secrets_webhook.webhook.vaultaccess.inquiry import DECRYPT, READ, WRITE, Wish
 
-from .change import DEFAULT_SERVICE_ACCOUNT, name_role
+from .change import name_role
 from .grammar import find_grammar
-from .sources import EXPANSION, list_sources, name_variable
+from .sources import EXPANSION, Object, list_sources, name_variable
+from .spec import name_service_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,7 +44,6 @@ LONGEST_PATH = 2000
 LONGEST_CAUSE = 1000
 MOST_WARNINGS = 10
 PATIENCE = 5.0  # seconds that a pod is kept waiting for what would be a warning only
-AUTHORITIES_KEY = "ca.crt"
 FROM_PATH = "annotation vault-env-from-path"
 WHO = ("TOKEN", "TOKEN_FILE", "TOKEN_PATH")  # behind VAULT_, or BAO_
 DRY_RUN = "whether Vault has what the references name is not looked at: in a dry run nothing is asked of it"
@@ -61,16 +62,16 @@ class Remembering:
 
     def __init__(self, lookup: ObjectLookup) -> None:
         self.lookup = lookup
-        self.read: dict[tuple[str, str], Mapping[str, bytes] | Mapping[str, str] | None] = {}
+        self.read: dict[Object, Mapping[str, bytes] | Mapping[str, str] | None] = {}
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Give the data of a Secret."""
-        found = self.read["Secret", name] = await self.lookup.secret(namespace, name)
+        found = self.read[Object(SECRET, name)] = await self.lookup.secret(namespace, name)
         return found
 
     async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Give the data of a ConfigMap."""
-        found = self.read["ConfigMap", name] = await self.lookup.config_map(namespace, name)
+        found = self.read[Object(CONFIG_MAP, name)] = await self.lookup.config_map(namespace, name)
         return found
 
 
@@ -139,8 +140,7 @@ class PathCheck:
 
     async def describe(self, job: Job, requests: Requests) -> PathQuestion:
         """Say what is asked for, and who asks. Raises Refused and KubernetesError."""
-        options, spec = job.options, job.spec
-        account = spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT
+        options, account = job.options, name_service_account(job.spec)
         if not is_object_name(account):
             raise Refused("spec.serviceAccountName is not the name of a ServiceAccount")
         return PathQuestion(
@@ -157,11 +157,8 @@ class PathCheck:
         """Give the authorities that the pod will trust. Raises Refused and KubernetesError."""
         if not secret:
             return ""
-        authorities = (await self.lookup.secret(namespace, secret) or {}).get(AUTHORITIES_KEY, b"")
-        if not authorities or not authorities.isascii():
-            place = f"the Secret {show(secret)} of the pod's namespace"
-            raise Refused(f"vault-tls-secret: {place} does not exist, or has no PEM text as {AUTHORITIES_KEY}")
-        return authorities.decode()
+        found = await self.lookup.secret(namespace, secret)
+        return read_authorities(found, f"the Secret {show(secret)} of the pod's namespace")
 
     def conclude(self, job: Job, faults: Iterable[Refused]) -> list[str]:
         """Raise Refused for faults, or give them as warnings."""
@@ -238,7 +235,7 @@ def list_texts(container: Container, seen: Remembering) -> Iterator[Text]:
             yield Text(name_variable(container, variable.name), variable.value)
     for source in list_sources(container):
         kind, name = source.object
-        data = seen.read.get((kind, name)) or {}
+        data = seen.read.get(source.object) or {}
         for key in data if source.key is None else (source.key,):
             if (value := data.get(key)) is not None:
                 text = value.decode(errors="replace") if isinstance(value, bytes) else value
@@ -282,7 +279,7 @@ def list_faults(requests: Requests, findings: PathFindings) -> Iterator[Refused]
 
 
 def warn_of_unknown(requests: Requests, findings: PathFindings) -> list[str]:
-    """Warn once of what cannot be told: it is the role's policies that would have to be changed, for all of it alike."""
+    """Warn once of what cannot be told: one change of the role's policies would be needed for all of it."""
     if not findings.unknown:
         return []
     wish, cause = next(iter(findings.unknown.items()))

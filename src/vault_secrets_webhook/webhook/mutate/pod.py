@@ -22,7 +22,7 @@ from vault_secrets_webhook.webhook.values import AUTO, AUTO_SIDECAR, IMAGE
 
 from .agents import chooses_native, describe_needs
 from .change import Job, change_pod
-from .choosing import choose, is_windows, list_containers, survey_containers, warn_of_strangers
+from .choosing import choose, is_windows, survey_containers, warn_of_strangers
 from .delivery import IMAGE_VOLUMES_SINCE
 from .flavour import AWS
 from .grammar import find_grammar
@@ -31,7 +31,7 @@ from .oversight import warn_of_arguments, warn_of_left, warn_of_wrapped
 from .patch import Patch, escape
 from .paths import PathCheck
 from .sources import Search
-from .spec import Metadata, PodSpec, decode_pod
+from .spec import Metadata, PodSpec, decode_pod, list_containers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,9 +89,9 @@ async def mutate_pod(
     """Decide what is to be done for a pod that is about to be created in the namespace. `pod` is its JSON.
 
     Without `images` containers to be changed need a command, without `cluster` its version is not known and nothing is
-    written to it, and in a dry run neither; without `checker` nobody asks Vault. `namespace_defaults` are annotations that
-    hold where the pod has none of its own. Raises Refused when it must not be created as it is, KubernetesError when the
-    cluster does not answer, and VaultError when Vault has to and does not.
+    written to it, and in a dry run neither; without `checker` nobody asks Vault. `namespace_defaults` are annotations
+    that hold where the pod has none of its own. Raises Refused when it must not be created as it is, KubernetesError
+    when the cluster does not answer, and VaultError when Vault has to and does not.
     """
     decoded = decode_pod(pod)
     spec = decoded.spec or NOTHING

@@ -1,7 +1,7 @@
 """A Secret: references in the values of `data`, which are base64, and in `stringData`.
 
-The API server merges `stringData` into `data` before it asks anybody; who asks without it is served as well. Credentials
-for image registries are read by `docker_config`. Source:
+The API server merges `stringData` into `data` before it asks anybody; who asks without it is served as well.
+Credentials for image registries are read by `docker_config`. Source:
 https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/
 """
 

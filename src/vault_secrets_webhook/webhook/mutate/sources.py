@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeAlias
 from vault_secrets_webhook.errors import InvalidReference, Refused, TemplateError
 from vault_secrets_webhook.inject.reference import WRITE, Reference
 from vault_secrets_webhook.inject.template import parse_template
+from vault_secrets_webhook.webhook.annotations import PROVIDER
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.lookup import CONFIG_MAP, SECRET
 from vault_secrets_webhook.webhook.message import escape, show
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = Mapping[str, bytes] | Mapping[str, str] | BaseException | None
 
-PROVIDER = "secrets-webhook.security.bank-vaults.io/provider"
 OTHER_ADVICE = (
     "{} references have no effect with the provider of this pod: write {}, or choose the provider by annotation {}"
 )
@@ -78,8 +78,8 @@ class Source(NamedTuple):
 class Search:
     """A search for references in a pod's containers: what is wrong, and what its author and the operator should know.
 
-    `grammar` is that of the pod's references, `level` says what becomes of one that is wrong (REFERENCE_CHECK). `unread`
-    are the objects that were forgiven, each with the reason.
+    `grammar` is that of the pod's references, `level` says what becomes of one that is wrong (REFERENCE_CHECK).
+    `unread` are the objects that were forgiven, each with the reason.
     """
 
     __slots__ = ("grammar", "level", "refusals", "told", "unread", "warnings")

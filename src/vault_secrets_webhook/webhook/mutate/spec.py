@@ -242,6 +242,7 @@ class Pod(Part):
 
 
 DECODER = msgspec.json.Decoder(Pod)
+DEFAULT_SERVICE_ACCOUNT = "default"
 
 
 def decode_pod(text: bytes) -> Pod:
@@ -254,3 +255,20 @@ def decode_pod(text: bytes) -> Pod:
         raise Refused("the pod cannot be read: it is not UTF-8") from None
     except RecursionError:
         raise Refused("the pod cannot be read: it is nested too deep") from None
+
+
+def list_containers(spec: PodSpec) -> list[Container]:
+    """Give all containers, init containers first."""
+    return [*(spec.init_containers or ()), *(spec.containers or ())]
+
+
+def list_required_terms(spec: PodSpec) -> list[NodeSelectorTerm]:
+    """Give the terms of its node affinity one of which a node must meet."""
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    required = affinity.required if affinity else None
+    return (required.node_selector_terms or []) if required else []
+
+
+def name_service_account(spec: PodSpec) -> str:
+    """Name the pod's ServiceAccount, by the older name of the field too, which the API still has."""
+    return spec.service_account_name or spec.service_account or DEFAULT_SERVICE_ACCOUNT

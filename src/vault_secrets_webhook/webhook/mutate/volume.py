@@ -3,9 +3,9 @@
 Which of them a pod needs, and whether the executable is copied into its volume, is not decided here but in `delivery`.
 
 The volume is mounted at `/vault/`, or where else the flavour has it, and read-only: an application must not change what
-another container of the pod runs. A mount below a read-only one needs its mount point to be there already, so the copying container
-makes them. For a mount with `subPath` it cannot know whether a file or a folder is wanted; a container with such a
-mount below that folder gets the volume writable, with a warning.
+another container of the pod runs. A mount below a read-only one needs its mount point to be there already, so the
+copying container makes them. For a mount with `subPath` it cannot know whether a file or a folder is wanted; a
+container with such a mount below that folder gets the volume writable, with a warning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CERTIFICATE_KEY = "ca.crt"
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """A volume and the folder where containers see it, without a slash at the end; `sub_path` is what they see of it."""
+    """A volume and the folder, without a slash at the end, where containers see it, or `sub_path` of it."""
 
     volume: str
     folder: str
@@ -139,10 +139,10 @@ def add_mounts(
     made: Collection[str],
     more: Sequence[dict[str, Any]] = (),
 ) -> str | None:
-    """Mount the volumes in the container at `path`; `made` are the mount points that exist in the one with the executable.
+    """Mount the volumes in the container at `path`; `made` are the mount points in the one with the executable.
 
-    `more` are mounts to be added that others have checked. Returns a warning when that one had to be writable. Raises Refused when another volume is where
-    ours, or a file in it, must be.
+    `more` are mounts to be added that others have checked. Returns a warning when that one had to be writable. Raises
+    Refused when another volume is where ours, or a file in it, must be.
     """
     points = list_mount_points(container, volumes.flavour.folder, volumes.certificate)
     if more:
@@ -209,6 +209,12 @@ def normalize_path(path: str) -> str:
     if path.startswith("/") and "//" not in path and "/." not in path:  # nearly all; `normpath` is slow
         return path.removesuffix("/") or "/"
     return normpath("/" + path.strip("/"))
+
+
+def find_volume_at(container: Container, folder: str) -> str:
+    """Find the volume that a container has at a folder, empty when there is none."""
+    mounts = container.volume_mounts or ()
+    return next((one.name or "" for one in mounts if normalize_path(one.mount_path or "") == folder), "")
 
 
 def find_free_name(wanted: str, taken: Collection[str]) -> str:

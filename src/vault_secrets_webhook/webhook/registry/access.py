@@ -6,8 +6,8 @@ https://distribution.github.io/distribution/spec/auth/token/. The scope is alway
 registry that asks for more does not get it.
 
 The realm is the registry's choice, and it is where our credential goes. So it must be the registry's own host, or speak
-TLS and have no address of this machine or network; and where the operator lists registries, it must be on that list, but
-for the default registry's own service.
+TLS and have no address of this machine or network; and where the operator lists registries, it must be on that list,
+but for the default registry's own service.
 """
 
 from __future__ import annotations

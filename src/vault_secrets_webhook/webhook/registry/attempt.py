@@ -136,7 +136,7 @@ class Attempt:
         return self.sources.default.skips_verification or not self.question.skips_verification
 
     async def log_in(self) -> Credential | None:
-        """Give the webhook's own credential for a registry of a cloud, which nobody gets whose certificate is unchecked."""
+        """Give the webhook's own credential for a cloud's registry, unless its certificate is left unchecked."""
         if self.question.skips_verification:
             return None
         try:

@@ -167,7 +167,7 @@ class RegistryClient:
         return decode_document(answer.body, answer.headers.get("Content-Type", ""))
 
     async def read(self, search: Search, kind: str, target: str) -> Answer:
-        """Read a manifest or a blob; all but the tag that was wished for is a digest. Raises Denied and RegistryError."""
+        """Read a manifest or a blob; all but the wished for tag must be a digest. Raises Denied and RegistryError."""
         if target != search.wish.reference.tag and not DIGEST.fullmatch(target):  # it becomes part of a path
             raise RegistryError("the registry names a digest that is neither sha256 nor sha512")
         headers = {"Accept": ACCEPT} if kind == "manifests" else {}

@@ -1,7 +1,7 @@
 """Pull secrets: the credentials in them, and which of these are for an image.
 
-As kubelet does it (`pkg/credentialprovider` of Kubernetes): a key of the docker config is a host, each of whose parts is
-a pattern of its own, with a port that must be the same, and a path that the image's begins with. All that match are
+As kubelet does it (`pkg/credentialprovider` of Kubernetes): a key of the docker config is a host, each of whose parts
+is a pattern of its own, with a port that must be the same, and a path that the image's begins with. All that match are
 tried, those with the longest key first. Names of members match whatever their case, as with Go's `encoding/json`. The
 values never leave `Credential` and show in no message.
 """
@@ -105,7 +105,7 @@ class Pattern(NamedTuple):
 
 
 def read_pull_secret(source: str, data: Mapping[str, bytes]) -> list[tuple[str, Credential]]:
-    """Read the credentials of a Secret, each with its key. Raises ValueError saying what is wrong, with nothing of it."""
+    """Read the credentials of a Secret, each with its key. Raises ValueError, which shows nothing of them."""
     try:
         if CONFIG_KEY in data:
             members = fold_names(_decode_members(data[CONFIG_KEY]))

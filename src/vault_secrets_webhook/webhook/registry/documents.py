@@ -1,7 +1,7 @@
 """Manifests, indexes and configs of images, decoded in part, and the choice of a platform. No I/O.
 
-Of OCI: https://github.com/opencontainers/image-spec; of Docker: "Image Manifest Version 2, Schema 2". Both have the same
-fields where it matters here.
+Of OCI: https://github.com/opencontainers/image-spec; of Docker: "Image Manifest Version 2, Schema 2". Both have the
+same fields where it matters here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What images start, as mutations ask for it: implements `webhook.lookup`, and puts the parts of this package together."""
+"""What images start, as mutations ask for it: implements `webhook.lookup` with the parts of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several containers of one object ask for, asked for once: pull secrets, ServiceAccounts, and the images themselves.
+"""Asks once for what several containers of one object need: pull secrets, ServiceAccounts, images.
 
 It lives as long as one review does, so nothing in it is ever older than that.
 """

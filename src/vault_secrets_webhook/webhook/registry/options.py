@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vault_secrets_webhook.webhook.message import show
+from vault_secrets_webhook.webhook.values import split_list
 
 from .reference import DEFAULT_DOMAIN, DOMAIN, INDEX_DOMAIN, PATH, Reference
 
@@ -27,7 +28,7 @@ class Mirror(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an image may be. `namespace` is the registry that this is a mirror of, and empty for the registry itself."""
+    """Where an image may be. `namespace` is the registry that this is a mirror of, empty for the registry itself."""
 
     reference: Reference
     namespace: str = ""
@@ -38,7 +39,7 @@ def parse_mirrors(text: str) -> tuple[Mirror, ...]:
 
     Raises ValueError.
     """
-    return tuple(parse_mirror(entry) for part in text.split(",") if (entry := part.strip()))
+    return tuple(map(parse_mirror, split_list(text)))
 
 
 def parse_mirror(entry: str) -> Mirror:
@@ -68,7 +69,7 @@ def list_places(reference: Reference, mirrors: Iterable[Mirror]) -> list[Place]:
 
 def parse_clouds(text: str) -> tuple[str, ...]:
     """Read the names of clouds, separated by commas. Raises ValueError."""
-    names = tuple(dict.fromkeys(entry for part in text.split(",") if (entry := part.strip())))
+    names = tuple(dict.fromkeys(split_list(text)))
     for name in names:
         if name not in CLOUDS:
             raise ValueError(f"{show(name)} is not a cloud that is known: write {', '.join(CLOUDS)}")

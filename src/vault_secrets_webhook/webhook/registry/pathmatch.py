@@ -3,8 +3,8 @@ r"""Patterns of Go's `path.Match`, which the keys of docker configs are to kubel
     pattern = { "*" | "?" | "[" [ "^" ] range { range } "]" | "\\" char | char }
     range   = char [ "-" char ]                where "-", "]" and "\\" need a "\\" before them
 
-`*` and `?` stand for anything but `/`. https://pkg.go.dev/path#Match. The patterns are whoever's who writes a Secret, so
-the time for matching one grows with the lengths of pattern and text only, whatever is in them.
+`*` and `?` stand for anything but `/`. https://pkg.go.dev/path#Match. The patterns are whoever's who writes a Secret,
+so the time for matching one grows with the lengths of pattern and text only, whatever is in them.
 """
 
 from __future__ import annotations

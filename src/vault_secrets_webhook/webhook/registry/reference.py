@@ -1,4 +1,4 @@
-"""Names of images, as container runtimes read them (`reference.ParseNormalizedNamed` of github.com/distribution/reference).
+"""Names of images, as container runtimes read them (`ParseNormalizedNamed` of github.com/distribution/reference).
 
     reference   = [ domain "/" ] path [ ":" tag ] [ "@" digest ]
     domain      = host [ ":" port ]        with a "." or a ":" in it, or a capital letter, or `localhost`

@@ -221,7 +221,7 @@ def make_trust(ca_file: str) -> ssl.SSLContext:
 async def open_transport(
     ca_file: str, observe: Callable[[str, float], None], resolver: AbstractResolver | None = None
 ) -> AsyncIterator[Transport]:
-    """Open a pool of connections to registries. `resolver` replaces the system's (for tests). Raises ConfigurationError."""
+    """Open a pool of connections to registries; `resolver` is for tests. Raises ConfigurationError."""
     trust = make_trust(ca_file)
     resolver = resolver or NameResolver()
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=CONNECTIONS_OF_ONE, resolver=resolver)

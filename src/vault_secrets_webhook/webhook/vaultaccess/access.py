@@ -25,6 +25,7 @@ VAULT, BAO = "vault", "bao"
 PREFIXES = {SCHEME: PREFIX, BAO_SCHEME: "BAO_"}
 DEFAULT_ROLE = "default"
 KUBERNETES = "kubernetes"
+AUTHORITIES_KEY = "ca.crt"
 
 
 class Account(NamedTuple):
@@ -120,6 +121,14 @@ def find_account(options: Options, owner: Owner) -> Account | None:
     if not is_object_name(name):
         raise Refused("vault-serviceaccount is not the name of a ServiceAccount")
     return Account(owner.namespace, name)
+
+
+def read_authorities(data: Mapping[str, bytes] | None, place: str) -> str:
+    """Give the authorities in the data of a Secret (PEM), None where there is no such Secret. Raises Refused."""
+    authorities = (data or {}).get(AUTHORITIES_KEY, b"")
+    if not authorities or not authorities.isascii():
+        raise Refused(f"vault-tls-secret: {place} does not exist, or has no PEM text as {AUTHORITIES_KEY}")
+    return authorities.decode()
 
 
 def check_mount(mount: str) -> None:

@@ -1,7 +1,7 @@
 """Logs in as a pod will, and asks whether it can have what its references name (`inquiry`): no value comes here.
 
-The token is one of the pod's own ServiceAccount, asked for at the API server, so the answers are those that the pod will
-get. Logins are kept for a moment and revoked like all others (`tokens`), and a token of the webhook is never used.
+The token is one of the pod's own ServiceAccount, asked for at the API server, so the answers are those that the pod
+will get. Logins are kept for a moment and revoked like all others (`tokens`), and a token of the webhook is never used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOT_THE_OPERATORS = ""  # no token, and no agent, of the webhook's process speak
 
 
 class PathQuestion(NamedTuple):
-    """What a pod needs, and who it is: ServiceAccount, role, options. `authorities` (PEM) are what it trusts, or empty."""
+    """What a pod needs, and who it is. `authorities` are those that it trusts (PEM), empty for the system's."""
 
     wishes: Sequence[Wish]
     options: Options
@@ -53,7 +53,7 @@ class VaultPathChecker:
         self.reader = reader
 
     async def check(self, question: PathQuestion) -> PathFindings:
-        """Find out what the pod will not get. Raises Refused for a login that Vault refuses, VaultError, KubernetesError."""
+        """Find out what the pod will not get. Raises Refused for a refused login, VaultError and KubernetesError."""
         limit = min(remaining_seconds(), question.patience)
         end = monotonic() + limit
         access = describe_pod_access(question)

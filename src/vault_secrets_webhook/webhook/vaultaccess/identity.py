@@ -1,7 +1,7 @@
 """The webhook's own identity: a token that its process was given, or its ServiceAccount's, to log in with.
 
 Read anew for each use, because files of tokens are replaced under our feet: by kubelet, or by an agent beside us. The
-order is that of Bank-Vaults' webhook (CONTRACT, section 11).
+order is that of Bank-Vaults' webhook.
 """
 
 from __future__ import annotations

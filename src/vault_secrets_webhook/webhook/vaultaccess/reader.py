@@ -25,7 +25,7 @@ from vault_secrets_webhook.webhook.kube.tokens import request_token
 from vault_secrets_webhook.webhook.message import escape
 from vault_secrets_webhook.wire.clock import SystemClock
 
-from .access import describe_access, find_scheme
+from .access import describe_access, find_scheme, read_authorities
 from .errors import AccessFailed
 from .identity import find_token, read_jwt
 from .outcome import check_outage, check_size, find_denied, is_token_dead, list_faults
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 TOKEN_SECONDS = 600  # the shortest that the API server gives; it is used at once
 LOGIN_SECONDS = 10.0
 REVOCATION_SECONDS = 5.0
-AUTHORITIES_KEY = "ca.crt"
 NOT_FOUND = 404
 
 
@@ -175,7 +174,7 @@ class VaultReader:
         return client
 
     async def find_own_token(self, access: Access) -> str:
-        """Find the token that serves without a login, where it may: for the webhook itself, at the operator's server."""
+        """Find a token that serves without a login: for the webhook itself, and at the operator's server only."""
         if access.account is not None or not access.is_own:
             return ""
         return await self.threads.run(partial(find_token, self.process, access.connection.prefix))
@@ -186,13 +185,9 @@ class VaultReader:
             return ""
         namespace = self.settings.kubernetes_namespace
         if not namespace:
-            raise AccessFailed("KUBERNETES_NAMESPACE is not set, and vault-tls-secret is read from there")
+            raise AccessFailed("vault-tls-secret is read from the webhook's namespace: set KUBERNETES_NAMESPACE to it")
         found = await self.cluster.lookup.secret(namespace, secret)
-        authorities = (found or {}).get(AUTHORITIES_KEY, b"")
-        if not authorities or not authorities.isascii():
-            place = f"the Secret {secret} in the webhook's namespace"
-            raise Refused(f"vault-tls-secret: {place} does not exist, or has no PEM text as {AUTHORITIES_KEY}")
-        return authorities.decode()
+        return read_authorities(found, f"the Secret {secret} in the webhook's namespace")
 
     async def log_in(self, access: Access) -> Auth:
         """Log in with a ServiceAccount's token. Raises Refused when Vault says no, VaultError, KubernetesError.
@@ -226,7 +221,10 @@ class VaultReader:
         """Ask the API server for a token of a ServiceAccount. Raises Refused when there is no such, KubernetesError."""
         client = self.cluster.client
         if client is None:
-            raise KubernetesError(f"there is no cluster to ask for a token of serviceaccounts {account}")
+            raise KubernetesError(
+                f"there is no cluster to ask for a token of serviceaccounts {account}: set KUBECONFIG or run the webhook"
+                " in a pod"
+            )
         audiences = () if account.is_of_pod else self.settings.vault_serviceaccount_audience
         try:
             answer = await request_token(client, account.namespace, account.name, audiences, TOKEN_SECONDS)

@@ -1,8 +1,8 @@
 """Connections to the servers that objects ask for, kept and shared by the worker threads.
 
 One transport for each server and way to reach it, a bounded number of them, and each for a limited time only: a file of
-authorities or of our certificate that was replaced is then read again. `Timed` is what one review uses: all its requests
-end when the review has to be answered.
+authorities or of our certificate that was replaced is then read again. `Timed` is what one review uses: all its
+requests end when the review has to be answered.
 """
 
 from __future__ import annotations

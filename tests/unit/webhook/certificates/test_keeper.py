@@ -12,14 +12,13 @@ import pytest
 
 from tests.fakes.handshake import find_served
 from tests.fakes.objects import CONFIGURATION, SERVICE, STRANGER, FakeObjects
-from tests.unit.webhook.certificates.test_storage import make_stranger
+from tests.unit.webhook.certificates.test_storage import ENTRIES, make_stranger
 from tests.unit.webhook.serving import in_loop
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.certificates.bundle import read_bundle
 from vault_secrets_webhook.webhook.certificates.keeper import LABELS, Keeper
 from vault_secrets_webhook.webhook.certificates.mint import CertificateMint
 from vault_secrets_webhook.webhook.certificates.serving import OwnCertificate
-from vault_secrets_webhook.webhook.certificates.storage import ENTRIES
 from vault_secrets_webhook.webhook.certificates.wish import Wish, name_service
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.kube.secrets import SecretName

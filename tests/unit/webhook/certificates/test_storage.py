@@ -13,7 +13,7 @@ from tests.fakes.certificates import encode_key
 from vault_secrets_webhook.webhook.certificates.bundle import find_others, find_own, read_bundle, write_bundle
 from vault_secrets_webhook.webhook.certificates.mint import CertificateMint, make_name, start
 from vault_secrets_webhook.webhook.certificates.state import State
-from vault_secrets_webhook.webhook.certificates.storage import ENTRIES, Damaged, read_entries, write_entries
+from vault_secrets_webhook.webhook.certificates.storage import Damaged, read_entries, write_entries
 
 NOW = 1_800_000_000
 NAMES = frozenset({"webhook.system.svc", "10.0.0.1", "::1"})
@@ -21,6 +21,7 @@ MINT = CertificateMint(90, 360)
 NEW, OLD = MINT.make_authority(NOW + 1), MINT.make_authority(NOW)
 STATE = State((NEW, OLD), MINT.make_serving(OLD, NAMES, NOW))
 GOOD = write_entries(STATE)
+ENTRIES = ("tls.crt", "tls.key", "ca.crt", "ca.key")
 PLAIN = serialization.NoEncryption()
 PKCS8 = serialization.PrivateFormat.PKCS8
 

@@ -14,7 +14,8 @@ from tests.fakes.registry import FakeImages
 from tests.unit.webhook.serving import make_settings
 from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.webhook.annotations import PREFIX
-from vault_secrets_webhook.webhook.mutate.image import Asker, ask, find_commands, protect_dollars
+from vault_secrets_webhook.webhook.mutate.copying import escape_dollars
+from vault_secrets_webhook.webhook.mutate.image import Asker, ask, find_commands
 from vault_secrets_webhook.webhook.mutate.spec import Container, PodSpec
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 
 @given(st.text(alphabet="$()Aa") | st.text())
 def test_kubelet_gives_back_what_the_image_says(text: str) -> None:
-    assert expand(protect_dollars(text), {"A": "expanded", "": "x"}) == text
+    assert expand(escape_dollars(text), {"A": "expanded", "": "x"}) == text
 
 
 IMAGES: dict[str, dict[str, Any]] = {

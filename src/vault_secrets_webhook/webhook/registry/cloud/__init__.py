@@ -1,4 +1,4 @@
-"""The webhook's own credentials for the registries of clouds: by the cloud's documented exchange, for its own hosts only.
+"""The webhook's own credentials for the registries of clouds, by their documented exchange, for their hosts only.
 
     provider   what all clouds have in common: requests to their services, and errors that name them
     aws        ECR: a signed request for a password

@@ -1,4 +1,4 @@
-"""Artifact Registry of Google, and the names of Container Registry that it has taken over: an access token is the password.
+"""Artifact Registry of Google, and the names of Container Registry: the password is an access token.
 
 The metadata server gives that of the webhook's ServiceAccount, or of the machine:
 https://cloud.google.com/compute/docs/access/authenticate-workloads#applications, and how it is shown:

@@ -1,7 +1,7 @@
 """What the clouds have in common: who is asked for what, and how it is told when that fails.
 
-Their services are asked without a proxy where they are this machine's own, redirects lead nowhere else, and of what they
-answer a message holds no more than the status.
+Their services are asked without a proxy where they are this machine's own, redirects lead nowhere else, and of what
+they answer a message holds no more than the status.
 """
 
 from __future__ import annotations

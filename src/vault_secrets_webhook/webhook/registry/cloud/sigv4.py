@@ -11,6 +11,7 @@ which writes paths in another way. The clock is the caller's.
 
 from __future__ import annotations
 
+import hmac
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
-BLOCK = 64  # bytes that SHA-256 works on at a time
 
 
 class Keys:
@@ -52,7 +52,7 @@ def sign_request(request: Request, keys: Keys, region: str, service: str, now: f
     canonical, names = canonicalize(Request(request.method, request.url, headers, request.body))
     scope = f"{stamp[:8]}/{region}/{service}/{TERMINATOR}"
     text = f"{ALGORITHM}\n{stamp}\n{scope}\n{digest(canonical.encode())}"
-    signature = compute_hmac(derive_key(keys.secret_key, scope), text.encode()).hex()
+    signature = hmac.digest(derive_key(keys.secret_key, scope), text.encode(), sha256).hex()
     headers["Authorization"] = (
         f"{ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     )
@@ -104,17 +104,8 @@ def derive_key(secret_key: str, scope: str) -> bytes:
     """Derive the key of a day, region and service."""
     key = f"AWS4{secret_key}".encode()
     for part in scope.split("/"):
-        key = compute_hmac(key, part.encode())
+        key = hmac.digest(key, part.encode(), sha256)
     return key
-
-
-def compute_hmac(key: bytes, message: bytes) -> bytes:
-    """Compute HMAC-SHA-256 (RFC 2104); the module `hmac` would import others."""
-    if len(key) > BLOCK:
-        key = sha256(key).digest()
-    key = key.ljust(BLOCK, b"\0")
-    inner = sha256(bytes(byte ^ 0x36 for byte in key) + message).digest()
-    return sha256(bytes(byte ^ 0x5C for byte in key) + inner).digest()
 
 
 def digest(data: bytes) -> str:
