@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -86,8 +87,8 @@ def test_one_more_name_is_no_folder_and_no_copy(tmp_path: Path) -> None:
     for _ in range(2):
         plant_twice().write_folder(tmp_path)
     assert (tmp_path / "usr/bin/alias").samefile(tmp_path / "usr/bin/tool")
-    with tarfile.open(fileobj=io.BytesIO(plant_twice().write_tar(EPOCH))) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="tar")
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "-x", "-C", tmp_path / "unpacked"], input=plant_twice().write_tar(EPOCH), check=True)
     assert (tmp_path / "unpacked/usr/bin/alias").samefile(tmp_path / "unpacked/usr/bin/tool")
 
 
