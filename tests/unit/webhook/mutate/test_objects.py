@@ -10,9 +10,12 @@ import pytest
 
 from tests.fakes.reader import KINDS, NAMESPACE, FakeReader, annotate, make_secret, mutate
 from vault_secrets_webhook.errors import Refused, VaultError
+from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.admission import AdmissionRequest
+from vault_secrets_webhook.webhook.kube.objects import KubernetesCluster, NoCluster
 from vault_secrets_webhook.webhook.mutate.objects import Objects
 from vault_secrets_webhook.webhook.settings import Settings
+from vault_secrets_webhook.webhook.vaultaccess.reader import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +99,37 @@ def test_annotations_that_cannot_be_used_are_told_with_the_references_and_in_a_d
 def test_an_outage_is_passed_on() -> None:
     with pytest.raises(VaultError, match="HTTP 503"):
         mutate(make_secret(REFERENCE), FakeReader({"kv/db": 503}))
+
+
+@pytest.mark.parametrize("annotations", [{}, {"vault_role": "reader"}, {"vault_role": "{{ .name }}"}])
+def test_an_object_of_the_cluster_has_its_values_too(annotations: dict[str, str]) -> None:
+    one = {
+        "kind": "Site",
+        "metadata": {"name": "one", "annotations": annotate(annotations)},
+        "spec": {"user": "vault:kv/db#user"},
+    }
+    text = msgspec.json.encode(one)
+    objects = Objects(Settings.from_environment({}), FakeReader(KNOWN))
+    mutation = asyncio.run(objects.mutate_custom(text, AdmissionRequest("uid", object=msgspec.Raw(text))))
+    assert [(operation.path, operation.value) for operation in mutation.patch] == [("/spec/user", "app")]
+
+
+def test_an_object_of_the_cluster_has_no_service_account() -> None:
+    one = {
+        "kind": "Site",
+        "metadata": {"annotations": annotate({"vault_serviceaccount": "app"})},
+        "spec": {"a": "vault:kv/db#user"},
+    }
+    text = msgspec.json.encode(one)
+    settings, request = Settings.from_environment({}), AdmissionRequest("uid", object=msgspec.Raw(text))
+
+    async def mutate_really() -> None:
+        cluster = KubernetesCluster(NoCluster(), None)
+        async with open_reader(settings, cluster, Log("error"), {}) as reader:
+            await Objects(settings, reader).mutate_custom(text, request)
+
+    with pytest.raises(Refused, match="names a ServiceAccount of the object's namespace, and this one has none"):
+        asyncio.run(mutate_really())
 
 
 WRONG = [
