@@ -79,10 +79,13 @@ def lock_folder(name: str) -> Iterator[Path]:
     """Give a folder that nobody else works in, and remove it in the end. Waits for another build of the same name."""
     folder = cache_root() / f".{name}"
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / "lock").open("w")
-        except FileNotFoundError:  # its owner has just removed it
+        except (
+            FileExistsError,
+            FileNotFoundError,
+        ):  # its owner has just removed it; the first one is mkdir's, which looks
             continue
         wait_for(lock.fileno(), name)
         if is_at(folder / "lock", lock.fileno()):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,23 @@ print(sorted(path.name for path in entry.iterdir()))
 def start(seconds: float, *failing: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", BUILDER, str(seconds), *failing]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.parametrize("error", [FileExistsError, FileNotFoundError])
+def test_a_folder_that_goes_away_while_it_is_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    """As `mkdir` has it: there is something, says the kernel, and when it looks whether that is a folder, there is none."""
+    make, failures = Path.mkdir, [error()]
+
+    def fail_once(path: Path, *args: Any, **kwargs: Any) -> None:
+        if path.name.startswith(".kind") and failures:
+            raise failures.pop()
+        make(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", fail_once)
+    assert provide("kind", "key", write) == root / "kind-key"
+    assert failures == []
 
 
 @pytest.mark.usefixtures("root")
