@@ -116,11 +116,13 @@ def record(api: ApiServer, version: str, pair: Pair) -> dict[str, Any]:
 
 
 def choose_review(reviews: list[Any]) -> Any:
-    """Choose that of the step itself: an eviction is followed by a deletion.
+    """Choose that of the step itself: an eviction is followed by a deletion, and a deletion by another one.
 
     The API server asks again when it was about an object that is out of date, as its cache had it: the last time counts.
     """
     first = what_it_is_about(reviews[0])
+    if first[0] == "DELETE":
+        return reviews[0]
     return [review for review in reviews if what_it_is_about(review) == first][-1]
 
 
