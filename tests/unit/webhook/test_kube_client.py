@@ -188,7 +188,7 @@ def test_away(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_slow(method: str) -> None:
     async def check() -> None:
         async with talking(Given(hangs=True)) as (client, server):
-            set_deadline("50ms")
+            set_deadline("1s")
             with pytest.raises(KubernetesError, match=r"secrets shop/own: .*(no answer|took too long)") as caught:
                 await client.send(call(method))
             if method == "POST":
