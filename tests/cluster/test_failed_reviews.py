@@ -16,7 +16,8 @@ from vault_secrets_webhook.errors import Refused
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.errors import KubernetesError
 from vault_secrets_webhook.webhook.reviewers import review_pods
-from vault_secrets_webhook.webhook.server import Timing, running_server
+from vault_secrets_webhook.webhook.server import running_server
+from vault_secrets_webhook.webhook.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,9 @@ from vault_secrets_webhook.errors import Error
 from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.kube.objects import NoCluster
 from vault_secrets_webhook.webhook.reviewers import build_reviewers
-from vault_secrets_webhook.webhook.server import Timing, running_server
+from vault_secrets_webhook.webhook.server import running_server
 from vault_secrets_webhook.webhook.settings import Settings
+from vault_secrets_webhook.webhook.timing import Timing
 
 from .identity import write_certificate
 

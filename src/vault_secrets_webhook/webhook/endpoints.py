@@ -8,10 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import HttpVersion11, web
-
 from .admission import MalformedReview, answer_review, decode_review
-from .connection import Connection
 from .deadline import find_timeout, set_deadline
 from .eager import finish_by
 from .faults import log_fault
@@ -22,24 +19,24 @@ from .throttle import Throttle
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.http_parser import RawRequestMessage
-    from aiohttp.streams import StreamReader
-
     from vault_secrets_webhook.textlog import Log
 
     from .events import NoteRefusal
     from .metrics import Metrics
     from .mutation import Reviewer
+    from .request import Request
+    from .responses import Response
 
-    Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
+    Answer = Callable[[Request], Awaitable[Response]]
+    Table = Mapping[str, Mapping[str, "Route"]]
 
 REJECTION_PAUSE = 10.0  # seconds between two log lines about rejected requests of one status
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+JSON_BYTES = JSON.encode()
 LARGEST_BODY = 8 * 1024 * 1024  # the API server's limit for a request is 3 MiB, of which an update carries two
 BROKEN_REQUESTS = {
     400: "the request is not well-formed HTTP",
     408: "the header of the request did not arrive in time",
+    431: "the header of the request is too large",
 }
 
 
@@ -48,6 +45,13 @@ class Limits(NamedTuple):
 
     body_seconds: float
     body_bytes: int = LARGEST_BODY
+
+
+class Route(NamedTuple):
+    """Who answers a request. `takes_json` tells that the body has to be JSON."""
+
+    answer: Answer
+    takes_json: bool = False
 
 
 class Endpoints:
@@ -78,49 +82,59 @@ class Endpoints:
         self.rejections = Throttle(REJECTION_PAUSE)
         self.rendering = asyncio.Lock()
 
-    def main_table(self, *, with_metrics: bool) -> dict[str, dict[str, Answer]]:
+    def main_table(self, *, with_metrics: bool) -> Table:
         """List the paths of the port that reviews come to, and the methods of each."""
-        table: dict[str, dict[str, Answer]] = {
-            **{reviewer.path: {"POST": partial(self.review, reviewer)} for reviewer in self.reviewers},
-            "/healthz": {"GET": self.show_health, "HEAD": self.show_health},
-            "/readyz": {"GET": self.show_readiness, "HEAD": self.show_readiness},
+        health, readiness = Route(self.show_health), Route(self.show_readiness)
+        table: dict[str, dict[str, Route]] = {
+            **{each.path: {"POST": Route(partial(self.review, each), takes_json=True)} for each in self.reviewers},
+            "/healthz": {"GET": health, "HEAD": health},
+            "/readyz": {"GET": readiness, "HEAD": readiness},
         }
         return {**table, **self.telemetry_table()} if with_metrics else table
 
-    def telemetry_table(self) -> dict[str, dict[str, Answer]]:
+    def telemetry_table(self) -> Table:
         """List the paths of the port for telemetry."""
-        return {"/metrics": {"GET": self.show_metrics, "HEAD": self.show_metrics}}
+        metrics = Route(self.show_metrics)
+        return {"/metrics": {"GET": metrics, "HEAD": metrics}}
 
-    async def answer(self, table: Mapping[str, Mapping[str, Answer]], request: web.BaseRequest) -> web.Response:
-        """Answer a request by a table of paths and methods."""
+    def admit(self, table: Table, request: Request) -> Route:
+        """Find who answers a request of which the header has arrived. Raises Failure, whatever the body will be."""
+        route = find_route(table, request)
+        if route.takes_json:
+            check_content(request)
+        length = request.headers.get(b"content-length", b"0")
+        if int(length) > self.limits.body_bytes:  # llhttp lets nothing but digits pass
+            raise self.too_large()
+        return route
+
+    def begin_request(self) -> None:
+        """Note that a request was admitted."""
         self.under_way += 1
         self.at_rest.clear()
-        try:
-            response = await find_answer(table, request)(request)
-        except Failure as failure:
-            response = self.fail(failure)
-        finally:
-            self.under_way -= 1
-            if not self.under_way:
-                self.at_rest.set()
-            if isinstance(request.protocol, Connection):
-                request.protocol.end_answer()
-        if self.is_draining or not request.content.is_eof():  # a body that nobody read must not pass for a header
-            response.force_close()
-        return response
 
-    async def review(self, reviewer: Reviewer, request: web.BaseRequest) -> web.Response:
+    def end_request(self) -> None:
+        """Note that an admitted request was answered, or never will be."""
+        self.under_way -= 1
+        if not self.under_way:
+            self.at_rest.set()
+
+    async def answer(self, route: Route, request: Request) -> Response:
+        """Answer a request that has arrived as a whole."""
+        try:
+            return await route.answer(request)
+        except Failure as failure:
+            return self.fail(failure)
+
+    async def review(self, reviewer: Reviewer, request: Request) -> Response:
         """Answer the review of an object."""
         started = perf_counter()
-        check_content(request)
-        body = await self.read_body(request)
         try:
-            review = decode_review(body)
+            review = decode_review(request.body)
         except MalformedReview as error:
             raise Failure(400, str(error)) from None
         version = review.api_version.rpartition("/")[2]
         try:
-            answer_by = set_deadline(find_timeout(request.rel_url.raw_query_string))
+            answer_by = set_deadline(find_timeout(request.query))
             verdict = await finish_by(answer_by, answer_review(review, reviewer))
         except Exception as error:  # noqa: BLE001 - whatever it is, the API server needs an answer
             fault = explain(self.log, reviewer, review, error)
@@ -134,36 +148,19 @@ class Endpoints:
             self.note_refusal(review.request, verdict.refusal)
         return make_response(verdict.body, JSON)
 
-    async def read_body(self, request: web.BaseRequest) -> bytes:
-        """Read a request's body. Raises Failure when it is too large, too slow or broken."""
-        limit = self.limits.body_bytes
-        content = request.content
-        has_arrived = content.is_eof() and content.total_bytes <= limit  # the usual case: it came with the header
-        if not has_arrived and (request.content_length or 0) > limit:
-            raise self.too_large()
-        try:
-            if has_arrived:
-                return content.read_nowait()
-            async with asyncio.timeout(self.limits.body_seconds):
-                await send_continue(request)
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise self.too_large() from None
-        except TimeoutError:
-            seconds = self.limits.body_seconds
-            raise Failure(408, f"the body did not arrive within {seconds:g} seconds", closes=True) from None
-        except (web.RequestPayloadError, ConnectionError):
-            raise Failure(400, "the body is not well-formed HTTP, or the connection was cut", closes=True) from None
-
     def too_large(self) -> Failure:
         """Make the failure that tells how large a body may be."""
         return Failure(413, f"the body is larger than the limit of {self.limits.body_bytes} bytes", closes=True)
 
-    async def show_health(self, _: web.BaseRequest) -> web.Response:
+    def too_slow(self) -> Failure:
+        """Make the failure that tells how long a body may take."""
+        return Failure(408, f"the body did not arrive within {self.limits.body_seconds:g} seconds", closes=True)
+
+    async def show_health(self, _: Request) -> Response:
         """Tell that the process lives."""
         return make_response(b"ok\n", TEXT)
 
-    async def show_readiness(self, _: web.BaseRequest) -> web.Response:
+    async def show_readiness(self, _: Request) -> Response:
         """Tell whether to send reviews here."""
         if self.is_draining:
             return make_response(b"shutting down\n", TEXT, 503)
@@ -171,13 +168,13 @@ class Endpoints:
             return make_response("".join(f"{reason}\n" for reason in reasons).encode(), TEXT, 503)
         return make_response(b"ok\n", TEXT)
 
-    async def show_metrics(self, _: web.BaseRequest) -> web.Response:
+    async def show_metrics(self, _: Request) -> Response:
         """Give the metrics. Writing those of a large cluster takes half a second, in which reviews must go on."""
         async with self.rendering:
             text = await asyncio.to_thread(self.metrics.render)
         return make_response(text, METRICS_TEXT)
 
-    def reject(self, status: int, error: BaseException | None) -> web.Response:
+    def reject(self, status: int, error: BaseException | None) -> Response:
         """Answer what is not HTTP (400) or never becomes a request (408), and our own faults outside of any review."""
         if status in BROKEN_REQUESTS:
             return self.fail(Failure(status, BROKEN_REQUESTS[status], closes=True))
@@ -185,7 +182,7 @@ class Endpoints:
             log_fault(self.log, "a request could not be answered", error)
         return self.fail(Failure(500, "internal error; the webhook's log says where", closes=True))
 
-    def fail(self, failure: Failure) -> web.Response:
+    def fail(self, failure: Failure) -> Response:
         """Count a failure and write its answer. What was wrong with a request is logged, but not each time."""
         self.metrics.rejected.labels(str(failure.code)).inc()
         is_theirs = failure.code < HTTPStatus.INTERNAL_SERVER_ERROR  # ours were logged where they happened
@@ -194,47 +191,22 @@ class Endpoints:
         return make_failure(failure)
 
 
-def find_answer(table: Mapping[str, Mapping[str, Answer]], request: web.BaseRequest) -> Answer:
+def find_route(table: Table, request: Request) -> Route:
     """Find who answers a request. Raises Failure."""
     methods = table.get(request.path)
     if methods is None:
         raise Failure(404, f"there is nothing at this path: {', '.join(sorted(table))} are served")
-    answer = methods.get(request.method)
-    if answer is None:
+    route = methods.get(request.method)
+    if route is None:
         allowed = ", ".join(sorted(methods))
         raise Failure(405, f"this path takes {allowed} only", allowed=allowed)
-    return answer
+    return route
 
 
-def check_content(request: web.BaseRequest) -> None:
+def check_content(request: Request) -> None:
     """Raise Failure for a body that is not plain JSON."""
-    if request.headers.get("Content-Type") != JSON and request.content_type != JSON:  # the usual case is the cheap one
+    content_type = request.headers.get(b"content-type", b"")
+    if content_type != JSON_BYTES and content_type.partition(b";")[0].strip().lower() != JSON_BYTES:
         raise Failure(415, f"the content type must be {JSON}", closes=True)
-    if "Content-Encoding" in request.headers:
+    if b"content-encoding" in request.headers:
         raise Failure(415, "the body must not be compressed", closes=True)
-
-
-async def send_continue(request: web.BaseRequest) -> None:
-    """Ask for the body, where the client waits for that (RFC 9110, section 10.1.1): curl does from 1 MiB on."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
-        await request.writer.write(CONTINUE)
-        request.writer.output_size = 0  # as aiohttp's own: this is not the answer yet
-
-
-def make_server(endpoints: Endpoints, table: Mapping[str, Mapping[str, Answer]]) -> web.Server:
-    """Make aiohttp's server for a table of paths."""
-    loop = asyncio.get_running_loop()
-    size = endpoints.limits.body_bytes
-
-    def make_request(
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        if isinstance(protocol, Connection):
-            protocol.begin_answer()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=size)
-
-    return web.Server(partial(endpoints.answer, table), request_factory=make_request)

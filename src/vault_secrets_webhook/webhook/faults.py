@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DEEPEST = 12
 CALLBACK = " callback"  # after it, event loops show the callback, with its arguments
-LIBRARY_LOGGER = "vault_secrets_webhook.libraries"
 
 
 def locate(error: BaseException) -> str:
@@ -52,13 +51,6 @@ class LibraryHandler(logging.Handler):
             self.log.warning("a library reports", report=str(record.msg))
         else:
             log_fault(self.log, "a library reports", error, report=str(record.msg))
-
-
-def make_library_logger(log: Log) -> logging.Logger:
-    """Make a logger to hand to a library."""
-    logger = logging.Logger(LIBRARY_LOGGER, logging.WARNING)  # noqa: LOG001 - one for each server, out of the tree
-    logger.addHandler(LibraryHandler(log))
-    return logger
 
 
 def watch_loop(loop: asyncio.AbstractEventLoop, log: Log) -> None:

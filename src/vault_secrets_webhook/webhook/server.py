@@ -13,8 +13,6 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from vault_secrets_webhook.errors import ConfigurationError
 from vault_secrets_webhook.goparse import SECOND
 from vault_secrets_webhook.textlog import Log
@@ -23,10 +21,10 @@ from .certificate import open_certificate, watch_certificate
 from .certificates.keeper import Keeper
 from .certificates.serving import OwnCertificate
 from .certificates.wish import read_wish
-from .connection import Connection, close_late_connections, make_factory
-from .endpoints import Endpoints, Limits, make_server
+from .connection import Site
+from .endpoints import Endpoints, Limits
 from .events import open_recorder
-from .faults import make_library_logger, watch_loop, watch_process
+from .faults import watch_loop, watch_process
 from .kube.objects import open_cluster
 from .kube.pod_cluster import open_pod_cluster
 from .listen import format_url
@@ -35,6 +33,7 @@ from .namespace_defaults import NamespaceDefaults
 from .reach import ClusterReach
 from .registry.images import open_images
 from .reviewers import build_reviewers
+from .timing import Timing
 from .vaultaccess.checking import VaultPathChecker
 from .vaultaccess.reader import open_reader
 from .workers import find_place, remove_metrics, take_listener, unblock_signals
@@ -42,39 +41,17 @@ from .workers import find_place, remove_metrics, take_listener, unblock_signals
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-
-    from aiohttp import web
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from .certificate import Certificate
     from .certificates.wish import Wish
-    from .endpoints import Answer
+    from .connection import Connection
+    from .endpoints import Table
     from .events import NoteRefusal
     from .kube.client import Client
     from .mutation import Reviewer
     from .settings import Settings
     from .workers import WorkerPlace
-
-
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things may take, in seconds.
-
-    `keep_alive` must be longer than the 90 seconds after which the API server closes an idle connection: whoever
-    closes first while the other one sends loses a review. `drain` is the time between the end of readiness and the
-    end of listening, `finish` the time for reviews under way after that.
-    """
-
-    handshake: float = 10.0
-    header: float = 10.0
-    body: float = 10.0
-    answer: float = 30.0
-    linger: float = 5.0
-    keep_alive: float = 120.0
-    drain: float = 5.0
-    finish: float = 15.0
-    certificate_poll: float = 5.0
-    certificate_wait: float = 5.0
-    poll: float = 1.0
 
 
 class Server:
@@ -87,7 +64,7 @@ class Server:
         self.url = ""
         self.telemetry_url: str | None = None
         self.certificate: Certificate | None = None
-        self.parts: list[tuple[asyncio.Server, web.Server]] = []
+        self.parts: list[tuple[asyncio.Server, Site]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
     async def listen(self, settings: Settings, client: Client | None = None) -> None:
@@ -143,35 +120,24 @@ class Server:
         self.endpoints.obstacles.append(reach.find_obstacle)
         self.start(reach.run())
 
-    async def open(
-        self, listener: socket.socket, table: Mapping[str, Mapping[str, Answer]], context: ssl.SSLContext | None
-    ) -> str:
+    async def open(self, listener: socket.socket, table: Table, context: ssl.SSLContext | None) -> str:
         """Serve a table of paths on a listener; returns the URL."""
-        server = make_server(self.endpoints, table)
-        factory = make_factory(
-            server,
-            self.endpoints.reject,
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=self.timing.keep_alive,
-            lingering_time=self.timing.linger,
-            logger=make_library_logger(self.log),
-        )
-        loop = asyncio.get_running_loop()
+        site = Site(self.endpoints, table, self.timing)
         url = format_url("https" if context else "http", listener)
         if context:
             handshake = self.timing.handshake
-            accepting = await loop.create_server(factory, sock=listener, ssl=context, ssl_handshake_timeout=handshake)
+            accepting = await site.loop.create_server(
+                site.connect, sock=listener, ssl=context, ssl_handshake_timeout=handshake
+            )
         else:
-            accepting = await loop.create_server(factory, sock=listener)
-        self.parts.append((accepting, server))
-        timing = self.timing
-        self.start(close_late_connections(server, timing.header, timing.answer, timing.poll))
+            accepting = await site.loop.create_server(site.connect, sock=listener)
+        self.parts.append((accepting, site))
+        self.start(site.close_late_connections())
         return url
 
     def connections(self) -> list[Connection]:
         """List the open connections."""
-        return [each for _, server in self.parts for each in server.connections if isinstance(each, Connection)]
+        return [connection for _, site in self.parts for connection in site.connections]
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Start something that goes on until the server is closed."""
@@ -193,17 +159,23 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.timing.finish):
                 await self.endpoints.at_rest.wait()
-        for accepting, server in self.parts:
-            transports = [handler.transport for handler in server.connections]
-            server.pre_shutdown()
-            await server.shutdown(self.timing.linger)
-            for transport in transports:
-                if transport is not None:  # TLS would wait for the peer's farewell, longer than the event loop lives
-                    transport.abort()
+        await self.close_connections()
+        for accepting, _ in self.parts:
             await accepting.wait_closed()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def close_connections(self) -> None:
+        """Close all connections, those last whose last answer is still on its way."""
+        deadline = asyncio.get_running_loop().time() + self.timing.linger
+        ending = [connection for connection in self.connections() if connection.end()]
+        while any(connection.transport is not None for connection in ending):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.01)  # nobody tells when the peer has taken it all
+        for connection in ending:
+            connection.abort()
 
 
 @contextlib.asynccontextmanager

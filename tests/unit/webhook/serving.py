@@ -17,8 +17,9 @@ from vault_secrets_webhook.textlog import Log
 from vault_secrets_webhook.webhook.mutate.patch import PatchOperation
 from vault_secrets_webhook.webhook.mutation import Mutation
 from vault_secrets_webhook.webhook.reviewers import review_pods
-from vault_secrets_webhook.webhook.server import Timing, running_server
+from vault_secrets_webhook.webhook.server import running_server
 from vault_secrets_webhook.webhook.settings import Settings
+from vault_secrets_webhook.webhook.timing import Timing
 
 if TYPE_CHECKING:
     import ssl
